@@ -1,4 +1,4 @@
-"""Deploys components under Pulumi mocks, and gives what they asked for."""
+"""Deploys components with Pulumi's mocks, and returns what they registered."""
 
 import json
 
@@ -11,26 +11,26 @@ from local.mocks import recording
 
 @pytest.fixture(scope="session")
 def deploy():
-    """Deploys a component: `deploy(Component, "name", {args}, preview=...)` gives its Recording.
+    """Deploys a component: `deploy(Component, "name", {args}, preview=...)` returns its Recording.
 
-    The same is deployed once, as nobody changes a record. Args that hold Outputs are made by a function.
+    Equal deployments are cached, because no test changes a Recording. Args with Outputs are made by a function.
     """
-    made = {}
+    recordings = {}
 
-    def deploy_once(component, name, *args, **how):
+    def deploy_once(component, name, *args, **options):
         if any(map(callable, args)):
-            return recording.deploy(component, name, *args, **how)
-        key = (component, name, json.dumps([args, how], sort_keys=True))
-        if key not in made:
-            made[key] = recording.deploy(component, name, *args, **how)
-        return made[key]
+            return recording.deploy(component, name, *args, **options)
+        key = (component, name, json.dumps([args, options], sort_keys=True))
+        if key not in recordings:
+            recordings[key] = recording.deploy(component, name, *args, **options)
+        return recordings[key]
 
     return deploy_once
 
 
 @pytest.fixture(scope="session")
 def make_status():
-    """Makes the table of the audit's status in a deployment: the args by which another component finds it."""
+    """Creates a status table, and returns the args that refer to it."""
 
     def make_status(name):
         status = AuditStatus(name)
@@ -41,19 +41,19 @@ def make_status():
 
 @pytest.fixture(scope="session")
 def deploy_program():
-    """Runs `__main__.py` with this config and gives its Recording."""
+    """Runs `__main__.py` with this configuration and returns its Recording."""
     return recording.deploy_program
 
 
 @pytest.fixture(scope="session")
 def stack_config():
-    """The config of a stack, or of the project's defaults alone, as the engine hands it to the program."""
+    """The config of a stack, or of the project's defaults alone, as the engine passes it to the program."""
     return recording.stack_config
 
 
 @pytest.fixture(scope="session")
 def run():
-    """Runs any function as a Pulumi program and gives its Recording."""
+    """Runs any function as a Pulumi program and returns its Recording."""
     return recording.run
 
 

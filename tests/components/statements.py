@@ -1,14 +1,14 @@
-"""Reads the statements of a policy, in which AWS takes one text for a list of one."""
+"""Reads the statements of a policy, in which a string means a list of one string."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def listed(value: str | list[str]) -> list[str]:
-    """The texts, be it one or several."""
+    """The value as a list."""
     return [value] if isinstance(value, str) else value
 
 
 def actions(statements: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Everything that is allowed."""
+    """All actions of the statements."""
     return {action for statement in statements for action in listed(statement["Action"])}

@@ -1,4 +1,4 @@
-"""Pulumi's own SDK makes the schema of the components for programs in other languages."""
+"""The schema of the components that Pulumi's SDK generates for other languages."""
 
 import importlib
 import inspect
@@ -18,7 +18,7 @@ from local.deploy.stacks import ROOT
 def list_components() -> list[type[pulumi.ComponentResource]]:
     """Every component, of every module."""
     modules = [
-        importlib.import_module(found.name) for found in pkgutil.walk_packages(components.__path__, "components.")
+        importlib.import_module(module.name) for module in pkgutil.walk_packages(components.__path__, "components.")
     ]
     return [
         value
@@ -31,16 +31,16 @@ def list_components() -> list[type[pulumi.ComponentResource]]:
 
 
 @pytest.mark.parametrize("component", list_components(), ids=lambda component: component.__name__)
-def test_the_sdk_makes_a_schema_in_which_everything_is_described(component):
+def test_everything_in_the_schema_has_a_description(component):
     schema = Analyzer("rotation-guard").analyze([component])
 
     definition = schema["component_definitions"][component.__name__]
     described = {**definition.inputs, **definition.outputs}
     for type_ in schema["type_definitions"].values():
-        described |= {f"{type_.name}.{name}": one for name, one in type_.properties.items()}
+        described |= {f"{type_.name}.{name}": property_ for name, property_ in type_.properties.items()}
     assert definition.description
     assert definition.inputs
-    assert [name for name, one in described.items() if not one.description] == []
+    assert [name for name, property_ in described.items() if not property_.description] == []
 
 
 def test_the_schema_has_every_setting_and_requires_none():
@@ -49,4 +49,4 @@ def test_the_schema_has_every_setting_and_requires_none():
     inputs = schema["component_definitions"]["RotationGuard"].inputs
     settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     assert set(inputs) == set(settings) == {to_camel_case(name) for name in RotationGuardArgs.__annotations__}
-    assert [name for name, one in inputs.items() if not one.optional] == []
+    assert [name for name, property_ in inputs.items() if not property_.optional] == []

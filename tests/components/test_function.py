@@ -1,4 +1,4 @@
-"""One Lambda function with everything it needs."""
+"""A Lambda function with its role, log group and settings."""
 
 import pulumi
 import pytest
@@ -37,16 +37,16 @@ def test_it_runs_the_archive_on_a_current_runtime(function):
 
 
 @pytest.mark.parametrize(
-    ("given", "timeout", "memory"), [({}, 30, 256), ({"timeout_seconds": 900, "memory_mb": 512}, 900, 512)]
+    ("args", "timeout", "memory"), [({}, 30, 256), ({"timeout_seconds": 900, "memory_mb": 512}, 900, 512)]
 )
-def test_it_has_the_time_and_memory_given(deploy, given, timeout, memory):
-    inputs = inputs_of(deploy(Function, "writer", {**ARGS, **given}))
+def test_it_has_the_configured_timeout_and_memory(deploy, args, timeout, memory):
+    inputs = inputs_of(deploy(Function, "writer", {**ARGS, **args}))
 
     assert (inputs["timeout"], inputs["memorySize"]) == (timeout, memory)
 
 
 @pytest.mark.parametrize(("runtime", "days"), [({}, 90), ({"log_retention_days": 1}, 1)])
-def test_its_log_group_is_declared_and_expires(deploy, runtime, days):
+def test_its_log_group_is_created_and_expires(deploy, runtime, days):
     recording = deploy(Function, "writer", {**ARGS, "runtime": runtime})
 
     log_group = recording.named(LOG_GROUP, "writer")
@@ -54,7 +54,7 @@ def test_its_log_group_is_declared_and_expires(deploy, runtime, days):
     assert inputs_of(recording)["loggingConfig"] == {"logFormat": "JSON", "logGroup": log_group.outputs["name"]}
 
 
-def test_its_role_is_its_own_and_does_what_was_said_and_writes_its_log(function):
+def test_it_has_a_role_of_its_own_with_its_statements_and_access_to_its_log(function):
     role, policy = function.named(ROLE, "writer"), function.named(ROLE_POLICY, "writer")
 
     assert inputs_of(function)["role"] == role.arn
@@ -73,7 +73,7 @@ def test_its_role_is_its_own_and_does_what_was_said_and_writes_its_log(function)
     assert policy.urn in function.named(FUNCTION, "writer").depends_on
 
 
-def test_called_asynchronously_it_sends_what_fails_for_good_where_it_may(deploy):
+def test_an_asynchronous_function_sends_failed_events_to_its_destination(deploy):
     recording = deploy(Function, "writer", {**ARGS, "on_failure_arn": QUEUE_ARN})
 
     config = recording.named(INVOKE_CONFIG, "writer")
@@ -86,47 +86,47 @@ def test_called_asynchronously_it_sends_what_fails_for_good_where_it_may(deploy)
     assert policy.urn in config.depends_on
 
 
-def test_not_called_asynchronously_it_has_no_destination_and_no_right_to_one(function):
+def test_a_synchronous_function_has_no_destination(function):
     assert function.of_type(INVOKE_CONFIG) == []
     assert "sqs:SendMessage" not in function.named(ROLE_POLICY, "writer").inputs["policy"]
 
 
-@pytest.mark.parametrize("known_later", [False, True])
+@pytest.mark.parametrize("is_output", [False, True])
 @pytest.mark.parametrize(
-    ("calls", "uses"),
+    ("calls", "key_actions"),
     [
         ("sns:Publish", ["kms:Decrypt", "kms:GenerateDataKey"]),
         (["dynamodb:GetItem", "sqs:SendMessage"], ["kms:Decrypt", "kms:GenerateDataKey"]),
         (["sqs:ReceiveMessage", "sqs:DeleteMessage"], "kms:Decrypt"),
     ],
 )
-def test_it_may_use_the_key_for_the_messages_that_it_sends_or_receives(deploy, known_later, calls, uses):
+def test_it_may_use_the_key_for_the_messages_that_it_sends_or_receives(deploy, is_output, calls, key_actions):
     def args():
-        key = pulumi.Output.from_input(KEY_ARN) if known_later else KEY_ARN
+        key = pulumi.Output.from_input(KEY_ARN) if is_output else KEY_ARN
         statements = [iam_policies.allow(calls, "arn:aws:sqs:eu-west-1:111122223333:events")]
         return {**ARGS, "statements": statements, "runtime": {"kms_key_arn": key}}
 
     *_, last = deploy(Function, "writer", args).named(ROLE_POLICY, "writer").policy()
 
-    assert last == {"Effect": "Allow", "Action": uses, "Resource": KEY_ARN}
+    assert last == {"Effect": "Allow", "Action": key_actions, "Resource": KEY_ARN}
 
 
-def test_it_may_not_use_the_key_where_it_sends_and_receives_nothing(deploy):
+def test_it_may_not_use_the_key_if_it_sends_and_receives_nothing(deploy):
     recording = deploy(Function, "writer", lambda: {**ARGS, "runtime": {"kms_key_arn": KEY_ARN}})
 
     assert "kms:" not in recording.named(ROLE_POLICY, "writer").inputs["policy"]
 
 
-def test_what_fails_for_good_is_sent_with_the_key(deploy):
+def test_it_may_use_the_key_for_failed_events(deploy):
     queue_arn = "arn:aws:sqs:eu-west-1:111122223333:dead-letters"
-    given = {**ARGS, "on_failure_arn": queue_arn, "runtime": {"kms_key_arn": KEY_ARN}}
+    args = {**ARGS, "on_failure_arn": queue_arn, "runtime": {"kms_key_arn": KEY_ARN}}
 
-    *_, last = deploy(Function, "writer", lambda: given).named(ROLE_POLICY, "writer").policy()
+    *_, last = deploy(Function, "writer", lambda: args).named(ROLE_POLICY, "writer").policy()
 
     assert last == {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": KEY_ARN}
 
 
-def test_powertools_comes_from_the_layer_that_aws_publishes_in_the_region(function):
+def test_powertools_comes_from_the_public_layer_in_the_region(function):
     [layer] = inputs_of(function)["layers"]
 
     assert layer.startswith("arn:aws:lambda:eu-west-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:")
@@ -143,7 +143,7 @@ def test_powertools_comes_from_the_layer_that_aws_publishes_in_the_region(functi
         ("aws-cn", "cn-north-1", "498634801083"),
     ],
 )
-def test_the_layer_is_that_of_the_partition(run, partition, region, account):
+def test_the_layer_is_in_the_account_of_the_partition(run, partition, region, account):
     """As https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/ lists them."""
     log_group = f"arn:{partition}:logs:{region}:111122223333:log-group:writer"
 
@@ -154,24 +154,24 @@ def test_the_layer_is_that_of_the_partition(run, partition, region, account):
 
 
 @pytest.mark.parametrize("region", ["cn-northwest-1", "us-iso-east-1", "eusc-de-east-1"])
-def test_a_deployment_where_nobody_publishes_the_layer_says_so_in_one_sentence(run, region):
+def test_a_deployment_to_a_region_without_the_layer_fails_with_one_message(run, region):
     log_group = f"arn:aws-x:logs:{region}:111122223333:log-group:writer"
 
     with pytest.raises(pulumi.RunError, match=f"^powertools_layer_arn must be given in {region}, .*, got nothing$"):
         run(lambda: pulumi.export("layer", _published_layer(pulumi.Output.from_input(log_group))))
 
 
-@pytest.mark.parametrize("known_later", [False, True])
-def test_another_layer_can_be_named(deploy, known_later):
+@pytest.mark.parametrize("is_output", [False, True])
+def test_another_layer_can_be_configured(deploy, is_output):
     arn = "arn:aws-cn:lambda:cn-north-1:498634801083:layer:powertools:7"
 
     def args():
-        return {**ARGS, "runtime": {"powertools_layer_arn": pulumi.Output.from_input(arn) if known_later else arn}}
+        return {**ARGS, "runtime": {"powertools_layer_arn": pulumi.Output.from_input(arn) if is_output else arn}}
 
     assert inputs_of(deploy(Function, "writer", args))["layers"] == [arn]
 
 
-def test_its_environment_is_what_was_given_and_powertools_names(deploy):
+def test_its_environment_is_the_configured_one_and_the_names_for_powertools(deploy):
     recording = deploy(Function, "writer", {**ARGS, "environment": {"HISTORY_DAYS": "0"}})
 
     assert inputs_of(recording)["environment"]["variables"] == {
@@ -181,7 +181,7 @@ def test_its_environment_is_what_was_given_and_powertools_names(deploy):
     }
 
 
-def test_the_outputs_lead_to_the_function_and_its_role(function):
+def test_the_outputs_identify_the_function_and_its_role(function):
     made = function.named(FUNCTION, "writer")
 
     assert function.outputs == {

@@ -6,7 +6,7 @@ import pytest
 from components.lambda_code import lambda_code, list_sources
 
 
-def test_an_archive_holds_sources_alone_in_a_fixed_order(tmp_path):
+def test_an_archive_has_only_sources_in_a_fixed_order(tmp_path):
     for name in (*(f"{letter}.py" for letter in "qbwnaxdkzu"), "domain/z.py", "domain/__pycache__/z.pyc", "notes.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
@@ -17,7 +17,7 @@ def test_an_archive_holds_sources_alone_in_a_fixed_order(tmp_path):
     assert [*sources] == [*(f"handlers/{name}" for name in names), "package/b.py"]
 
 
-def test_the_archive_has_the_functions_and_the_domain_and_nothing_else():
+def test_the_archive_has_only_the_handlers_and_the_domain():
     archive = lambda_code()
 
     assert {path.rpartition("/")[0] for path in archive.assets} == {
@@ -26,6 +26,6 @@ def test_the_archive_has_the_functions_and_the_domain_and_nothing_else():
     }  # fmt: skip
 
 
-def test_an_installation_without_handlers_says_so(tmp_path):
+def test_an_installation_without_handlers_is_reported(tmp_path):
     with pytest.raises(pulumi.RunError, match="is rotation-guard installed whole"):
         list_sources({"handlers": tmp_path})

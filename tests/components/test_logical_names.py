@@ -1,6 +1,6 @@
-"""What is called how depends neither on the order of a list, nor on what is secret, nor on an edit elsewhere.
+"""Logical names depend neither on the order of a list, nor on what is secret, nor on an edit elsewhere.
 
-A logical name that changes has Pulumi make the resource anew and delete the old one.
+If a logical name changes, Pulumi creates the resource again and deletes the old one.
 """
 
 import json
@@ -45,7 +45,7 @@ SETTINGS = {**EVERYTHING, **LISTS}
 
 @pytest.fixture(scope="session")
 def program(deploy_program):
-    """The URNs of all that `__main__.py` asks for with every setting given, but these, and the keys that are secret."""
+    """The URNs of all resources of `__main__.py` with every setting, with these changes and these secret keys."""
     made = {}
 
     def urns(secret=(), **changes):
@@ -55,16 +55,16 @@ def program(deploy_program):
             for name, value in settings.items()
         }
         keys = tuple(f"rotation-guard:{to_camel_case(name)}" for name in secret)
-        once = (json.dumps(config, sort_keys=True), keys)
-        if once not in made:
-            made[once] = {resource.urn for resource in deploy_program(config, secret_keys=keys).resources}
-        return made[once]
+        cache_key = (json.dumps(config, sort_keys=True), keys)
+        if cache_key not in made:
+            made[cache_key] = {resource.urn for resource in deploy_program(config, secret_keys=keys).resources}
+        return made[cache_key]
 
     return urns
 
 
-def test_every_list_has_entries_here():
-    """So that the next list is not forgotten."""
+def test_every_list_setting_has_entries_here():
+    """So that no new list is forgotten."""
     annotations = RotationGuardArgs.__annotations__
 
     assert set(LISTS) == {name for name, setting in DECLARED.items() if setting.config_type == "array"}
@@ -72,17 +72,17 @@ def test_every_list_has_entries_here():
     assert set(SETTINGS) == set(annotations)
 
 
-def test_the_order_of_lists_names_nothing(program):
+def test_the_order_of_lists_does_not_change_names(program):
     assert program(**{setting: [*reversed(entries)] for setting, entries in LISTS.items()}) == program()
 
 
-def test_what_is_secret_is_called_as_it_is_when_it_is_plain(program):
+def test_secret_settings_do_not_change_names(program):
     assert program(secret=[*SETTINGS]) == program()
 
 
 @pytest.mark.parametrize("secret", [[], [*LISTS]])
-def test_without_the_first_entry_of_each_list_the_others_are_called_as_before(program, secret):
-    """A name that depends on an entry of its own list or of another is none that was there before."""
+def test_removing_the_first_entry_of_each_list_does_not_rename_the_others(program, secret):
+    """A name that depended on another entry, of its own list or of another one, would change."""
     less = program(secret, **{setting: entries[1:] for setting, entries in LISTS.items()})
     first = program(**{setting: entries[:1] for setting, entries in LISTS.items()})
 

@@ -1,4 +1,4 @@
-"""What has to be in the stack's account and Region is refused where it is not, before anything is made if possible."""
+"""What must be in the stack's account and Region is rejected elsewhere, before anything is created if possible."""
 
 import json
 from typing import Any
@@ -30,34 +30,34 @@ def endpoint(protocol, region="eu-west-1", account="111122223333"):
     return f"arn:aws:{service}:{region}:{account}:{resource}"
 
 
-def subscribe(protocol, **place):
+def subscribe(protocol, **location):
     role = {"subscription_role_arn": ROLE} if protocol == "firehose" else {}
-    return subscription(protocol=protocol, endpoint=endpoint(protocol, **place), **role)
+    return subscription(protocol=protocol, endpoint=endpoint(protocol, **location), **role)
 
 
 @pytest.mark.parametrize("protocol", ["sqs", "lambda", "application", "firehose"])
 @pytest.mark.parametrize(
-    ("place", "limit"),
+    ("location", "limit"),
     [
         ({}, None),
         ({"region": "eu-central-1"}, "in the stack's Region, eu-west-1"),
         ({"account": "444455556666"}, "in the stack's account, 111122223333"),
     ],
 )
-def test_an_endpoint_is_in_the_stacks_account_and_region(protocol, place, limit):
-    given = {"subscriptions": [subscription(), subscribe(protocol, **place)]}
+def test_an_endpoint_must_be_in_the_account_and_region_of_the_stack(protocol, location, limit):
+    settings = {"subscriptions": [subscription(), subscribe(protocol, **location)]}
 
-    complaints = complaints_about(given, placement=HERE)
+    complaints = complaints_about(settings, placement=HERE)
 
-    got = json.dumps(given["subscriptions"][1]["endpoint"])
+    got = json.dumps(settings["subscriptions"][1]["endpoint"])
     assert complaints == ([f"subscriptions[1].endpoint must be {limit}, {OWNER}, got {got}"] if limit else [])
 
 
-@pytest.mark.parametrize("place", [{"region": "eu-central-1"}, {"account": "444455556666"}])
-def test_endpoints_are_in_one_account_and_region_wherever_the_stack_is(place):
-    given = {"subscriptions": [subscribe("sqs"), subscribe("lambda", **place), subscribe("application")]}
+@pytest.mark.parametrize("location", [{"region": "eu-central-1"}, {"account": "444455556666"}])
+def test_endpoints_must_be_in_the_same_account_and_region_as_each_other(location):
+    settings = {"subscriptions": [subscribe("sqs"), subscribe("lambda", **location), subscribe("application")]}
 
-    [complaint] = complaints_about(given)
+    [complaint] = complaints_about(settings)
 
     assert complaint.startswith(
         "subscriptions[1].endpoint must be in the account and Region of subscriptions[0].endpoint, 111122223333 and "
@@ -67,9 +67,9 @@ def test_endpoints_are_in_one_account_and_region_wherever_the_stack_is(place):
 
 @pytest.mark.parametrize("placement", [HERE, Placement()])
 def test_a_secret_endpoint_is_not_repeated(placement):
-    given = {"subscriptions": [subscribe("sqs"), subscribe("sqs", account="444455556666")]}
+    settings = {"subscriptions": [subscribe("sqs"), subscribe("sqs", account="444455556666")]}
 
-    [complaint] = complaints_about(given, secret_settings=frozenset({"subscriptions"}), placement=placement)
+    [complaint] = complaints_about(settings, secret_settings=frozenset({"subscriptions"}), placement=placement)
 
     assert complaint.endswith(", got a secret value")
     assert "444455556666" not in complaint
@@ -83,7 +83,7 @@ def test_a_secret_endpoint_is_not_repeated(placement):
         ("kms_key_arn", "arn:aws:kms:us-east-1:111122223333:key/7d0e-11"),
     ],
 )
-def test_a_layer_and_a_key_are_in_the_stacks_region(setting, arn):
+def test_a_layer_and_a_key_must_be_in_the_region_of_the_stack(setting, arn):
     assert complaints_about({setting: arn}, placement=Placement("us-east-1", HERE.accounts)) == []
 
     [complaint] = complaints_about({setting: arn}, placement=HERE)
@@ -95,7 +95,7 @@ def test_a_layer_and_a_key_are_in_the_stacks_region(setting, arn):
 @pytest.mark.parametrize(
     ("region", "is_published"), [("us-gov-west-1", True), ("cn-north-1", True), ("cn-northwest-1", False)]
 )
-def test_where_nobody_publishes_powertools_a_layer_has_to_be_given(region, is_published):
+def test_a_layer_is_required_in_a_region_without_a_public_one(region, is_published):
     complaints = complaints_about({}, placement=Placement(region))
 
     assert complaints == (
@@ -123,11 +123,11 @@ def test_the_region_is_that_of_the_default_provider(run, monkeypatch, config, va
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = []
+    placements = []
 
-    run(lambda: found.append(find_placement(None)), config=config)
+    run(lambda: placements.append(find_placement(None)), config=config)
 
-    assert found == [Placement(region, frozenset())]
+    assert placements == [Placement(region, frozenset())]
 
 
 @pytest.mark.parametrize(
@@ -142,24 +142,24 @@ def test_the_region_is_that_of_the_default_provider(run, monkeypatch, config, va
         ),
     ],
 )
-def test_the_account_is_the_one_that_the_provider_is_configured_with(run, key, value):
-    found = []
+def test_the_account_is_that_of_the_configuration_of_the_provider(run, key, value):
+    placements = []
 
-    run(lambda: found.append(find_placement(None)), config={f"aws:{key}": json.dumps(value)})
+    run(lambda: placements.append(find_placement(None)), config={f"aws:{key}": json.dumps(value)})
 
-    assert found == [HERE]
-
-
-def test_an_account_that_yaml_takes_for_a_number_keeps_its_zeros(run):
-    found = []
-
-    run(lambda: found.append(find_placement(None).accounts), config={"aws:allowedAccountIds": "[12345678901]"})
-
-    assert found == [{"012345678901"}]
+    assert placements == [HERE]
 
 
-def test_of_a_provider_of_the_programs_own_nothing_is_taken_for_granted(run):
-    found = []
+def test_an_account_that_yaml_reads_as_a_number_keeps_its_leading_zeros(run):
+    accounts = []
+
+    run(lambda: accounts.append(find_placement(None).accounts), config={"aws:allowedAccountIds": "[12345678901]"})
+
+    assert accounts == [{"012345678901"}]
+
+
+def test_account_and_region_of_an_explicit_provider_are_unknown(run):
+    results = []
 
     def program():
         own = pulumi_aws.Provider("own", region="us-east-1")
@@ -170,17 +170,17 @@ def test_of_a_provider_of_the_programs_own_nothing_is_taken_for_granted(run):
             pulumi.ResourceOptions(providers={"aws": own}),
             pulumi.ResourceOptions(parent=parent),
         ):
-            found.append((find_provider(opts) is own, find_placement(find_provider(opts))))
-        found.append(
+            results.append((find_provider(opts) is own, find_placement(find_provider(opts))))
+        results.append(
             (find_provider(None), find_provider(pulumi.ResourceOptions(parent=pulumi.runtime.get_root_resource())))
         )
 
     run(program)
 
-    assert found == [(True, Placement())] * 4 + [(None, None)]
+    assert results == [(True, Placement())] * 4 + [(None, None)]
 
 
-def test_a_component_refuses_an_endpoint_in_another_region_before_anything_is_made(run):
+def test_a_component_rejects_an_endpoint_in_another_region_before_creating_resources(run):
     made = []
 
     def program():
@@ -194,7 +194,7 @@ def test_a_component_refuses_an_endpoint_in_another_region_before_anything_is_ma
     assert recording.resources == []
 
 
-def test_the_stacks_configuration_is_held_to_its_region(run):
+def test_the_configuration_of_a_stack_is_checked_against_its_region(run):
     config = {
         "aws:region": "eu-west-1",
         "rotation-guard:subscriptions": json.dumps([subscribe("sqs", region="us-east-1")]),
@@ -204,17 +204,15 @@ def test_the_stacks_configuration_is_held_to_its_region(run):
         run(lambda: configuration.read(pulumi.Config("rotation-guard")), config=config)
 
 
-@pytest.mark.parametrize("known_later", [False, True])
-@pytest.mark.parametrize("place", [{"account": "444455556666"}, {"region": "eu-central-1"}])
-def test_what_only_the_deployment_can_tell_fails_it_in_one_sentence_before_sns_is_asked(
-    deploy, run, known_later, place
-):
+@pytest.mark.parametrize("is_output", [False, True])
+@pytest.mark.parametrize("location", [{"account": "444455556666"}, {"region": "eu-central-1"}])
+def test_an_endpoint_elsewhere_found_during_deployment_fails_it_before_sns_is_called(deploy, run, is_output, location):
     def program():
-        given = subscribe("lambda", **place)
-        if known_later:
-            given["endpoint"] = pulumi.Output.secret(given["endpoint"])
-            given["name"] = "pager"
-        Notifications("told", {"subscriptions": [given]})
+        entry = subscribe("lambda", **location)
+        if is_output:
+            entry["endpoint"] = pulumi.Output.secret(entry["endpoint"])
+            entry["name"] = "pager"
+        Notifications("alerts", {"subscriptions": [entry]})
 
     with pytest.raises(pulumi.RunError) as refusal:
         run(program)
@@ -224,63 +222,63 @@ def test_what_only_the_deployment_can_tell_fails_it_in_one_sentence_before_sns_i
     assert "444455556666" not in sentence
 
 
-def test_the_account_of_an_emulator_is_no_other_account():
-    topic = "arn:aws:sns:eu-west-1:000000000000:told"
+def test_the_account_of_an_emulator_matches_every_account():
+    topic = "arn:aws:sns:eu-west-1:000000000000:alerts"
 
-    assert require_same_place(topic, endpoint("sqs"), "told-failures-sqs") == topic
+    assert require_same_place(topic, endpoint("sqs"), "alerts-failures-sqs") == topic
     with pytest.raises(pulumi.RunError):
-        require_same_place(topic, endpoint("sqs", region="us-east-1"), "told-failures-sqs")
+        require_same_place(topic, endpoint("sqs", region="us-east-1"), "alerts-failures-sqs")
 
 
-def test_an_endpoint_that_is_here_is_subscribed_and_its_topic_is_no_secret(run):
+def test_a_secret_endpoint_does_not_make_its_topic_secret(run):
     def program():
-        given: Any = {**subscribe("sqs"), "endpoint": pulumi.Output.secret(endpoint("sqs"))}
-        Notifications("told", {"subscriptions": [given]})
+        entry: Any = {**subscribe("sqs"), "endpoint": pulumi.Output.secret(endpoint("sqs"))}
+        Notifications("alerts", {"subscriptions": [entry]})
 
-    [subscribed] = run(program).of_type(SUBSCRIPTION)
+    [resource] = run(program).of_type(SUBSCRIPTION)
 
-    assert subscribed.secret_inputs == {"endpoint"}
-    assert subscribed.inputs["topic"] == "arn:aws:sns:eu-west-1:111122223333:told-failures-0a1b2c3"
+    assert resource.secret_inputs == {"endpoint"}
+    assert resource.inputs["topic"] == "arn:aws:sns:eu-west-1:111122223333:alerts-failures-0a1b2c3"
 
 
-@pytest.mark.parametrize("known_later", [False, True])
+@pytest.mark.parametrize("is_output", [False, True])
 @pytest.mark.parametrize(
-    ("qualified", "parts"),
+    ("qualified_name", "parts"),
     [
         ("function:pager:live", ("function:pager", "live")),
         ("function:pager:7", ("function:pager", "7")),
         ("function:pager", ("function:pager", None)),
     ],
 )
-def test_a_permission_names_function_and_alias_apart_as_the_provider_reads_them(run, known_later, qualified, parts):
-    """Given as one ARN, both are read back apart and the permission is replaced by every update.
+def test_a_permission_has_function_and_alias_in_separate_fields(run, is_output, qualified_name, parts):
+    """If passed as one ARN, both are read back separately and every update replaces the permission.
 
     (https://github.com/hashicorp/terraform-provider-aws/issues/38558)
     """
     prefix = "arn:aws:lambda:eu-west-1:111122223333:"
 
     def program():
-        arn = prefix + qualified
-        given = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(arn) if known_later else arn)
-        Notifications("told", {"subscriptions": [given]})
+        arn = prefix + qualified_name
+        entry = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(arn) if is_output else arn)
+        Notifications("alerts", {"subscriptions": [entry]})
 
     recording = run(program)
-    [permission], [subscribed] = recording.of_type(PERMISSION), recording.of_type(SUBSCRIPTION)
+    [permission], [resource] = recording.of_type(PERMISSION), recording.of_type(SUBSCRIPTION)
 
     function, alias = parts
     assert permission.inputs["function"] == prefix + function
     assert permission.inputs.get("qualifier") == alias
-    assert subscribed.inputs["endpoint"] == prefix + qualified
+    assert resource.inputs["endpoint"] == prefix + qualified_name
 
 
-def test_the_version_latest_which_nobody_can_be_admitted_to_is_no_endpoint(run):
+def test_the_version_latest_which_accepts_no_permission_is_no_endpoint(run):
     """Lambda does not support adding policies to it (https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html)."""
     latest = "arn:aws:lambda:eu-west-1:111122223333:function:pager:$LATEST"
 
     def program():
         # What a function that publishes no version has for its `qualified_arn`.
-        given = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(latest))
-        Notifications("told", {"subscriptions": [given]})
+        entry = subscription(protocol="lambda", endpoint=pulumi.Output.from_input(latest))
+        Notifications("alerts", {"subscriptions": [entry]})
 
     [complaint] = complaints_about({"subscriptions": [subscription(protocol="lambda", endpoint=latest)]})
     with pytest.raises(pulumi.RunError) as refusal:
@@ -291,6 +289,6 @@ def test_the_version_latest_which_nobody_can_be_admitted_to_is_no_endpoint(run):
         f'$LATEST, for protocol lambda, got "{latest}"'
     )
     assert str(refusal.value) == (
-        "the endpoint of told-failures-lambda must be a function, or an alias or a version of one but $LATEST, to "
+        "the endpoint of alerts-failures-lambda must be a function, or an alias or a version of one but $LATEST, to "
         "which Lambda admits nobody, got $LATEST"
     )

@@ -1,16 +1,16 @@
-"""Where the runbook is read, and how its URL fits into what it becomes a part of."""
+"""The URL of the runbook, and how it fits into the texts that contain it."""
 
 import pytest
 
 from components.release import REPOSITORY, VERSION, link_heading, resolve_runbook
 
 
-def test_without_a_url_it_is_the_page_of_this_release_in_the_public_repository():
+def test_the_default_runbook_is_the_page_of_this_release_in_the_public_repository():
     assert resolve_runbook() == f"{REPOSITORY}/blob/v{VERSION}/docs/runbook.md"
 
 
 @pytest.mark.parametrize(
-    ("given", "resolved"),
+    ("url", "resolved"),
     [
         ("https://example.com/book?page=2&lang=en", "https://example.com/book?page=2&lang=en"),
         ("https://example.com/a%20b/~team/x_y;v=1,2", "https://example.com/a%20b/~team/x_y;v=1,2"),
@@ -21,8 +21,8 @@ def test_without_a_url_it_is_the_page_of_this_release_in_the_public_repository()
         ('https://example.com/<"a"|`b`>', "https://example.com/%3C%22a%22%7C%60b%60%3E"),
     ],
 )
-def test_what_would_end_the_text_around_a_url_is_percent_encoded(given, resolved):
-    assert resolve_runbook(given) == resolved
+def test_characters_that_would_end_the_text_around_a_url_are_percent_encoded(url, resolved):
+    assert resolve_runbook(url) == resolved
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_what_would_end_the_text_around_a_url_is_percent_encoded(given, resolved
         ("https://example.com/book#rotation", "https://example.com/book#rotation"),
     ],
 )
-def test_a_url_with_a_fragment_of_its_own_keeps_it(runbook, link):
+def test_a_url_with_a_fragment_keeps_it(runbook, link):
     assert link_heading(runbook, "alarms") == link

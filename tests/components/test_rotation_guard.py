@@ -1,4 +1,4 @@
-"""The whole product as one component: what holds for everything in it."""
+"""The whole product as one component: properties of all its resources."""
 
 import importlib
 import json
@@ -43,37 +43,37 @@ def resource_class(token):
     return getattr(module, kind.partition(":")[2])
 
 
-def test_every_setting_is_tried_here():
+def test_every_setting_has_a_sample():
     assert set(EVERYTHING) == set(RotationGuardArgs.__annotations__)
 
 
-def test_without_settings_everything_but_the_demo_is_there(plain):
+def test_by_default_everything_but_the_demo_is_deployed(plain):
     counts = {kind: len(plain.of_type(kind)) for kind in KINDS}
 
     assert counts == {TOPIC: 3, TABLE: 5, FUNCTION: 8, SCHEDULE: 1, MACHINE: 1, RULE: 8, ALARM: 49, PAGE: 6, SECRET: 0}
 
 
-def test_everything_lies_under_the_component(full):
+def test_every_resource_is_a_descendant_of_the_component(full):
     [root] = [resource for resource in full.resources if resource.type == "rotation-guard:index:RotationGuard"]
     parents = {resource.urn: resource.parent for resource in full.resources}
 
     assert len(parents) == len(full.resources) > 80
     for resource in full.resources:
-        line = [resource.urn]
-        while line[-1] in parents:
-            line.append(parents[line[-1]])
-        assert root.urn in line
+        ancestors = [resource.urn]
+        while ancestors[-1] in parents:
+            ancestors.append(parents[ancestors[-1]])
+        assert root.urn in ancestors
         assert resource.name.startswith("guard")
 
 
-def test_names_leave_room_for_what_pulumi_adds(full):
-    longer = len("rotation-guard") - len("guard")
+def test_names_leave_room_for_the_suffix_of_pulumi(full):
+    extra_length = len("rotation-guard") - len("guard")
     limits = {ROLE: 64, FUNCTION: 64, RULE: 64, SCHEDULE: 64, QUEUE: 80, MACHINE: 80}
 
     for kind, limit in limits.items():
         names = [resource.name for resource in full.of_type(kind)]
         assert names
-        assert max(map(len, names)) + longer + len("-0123456") <= limit
+        assert max(map(len, names)) + extra_length + len("-0123456") <= limit
 
 
 def test_all_log_groups_expire(full):
@@ -94,19 +94,19 @@ def test_all_queues_accept_events_of_the_maximum_size(plain):
     assert {queue.inputs["maxMessageSize"] for queue in plain.of_type(QUEUE)} == {1_048_576}
 
 
-def test_all_queues_and_topics_have_the_key_that_is_given(full):
-    sealed = full.of_type(QUEUE) + [topic for topic in full.of_type(TOPIC) if topic.name != "guard-alarms"]
+def test_all_queues_and_topics_have_the_configured_key(full):
+    encrypted = full.of_type(QUEUE) + [topic for topic in full.of_type(TOPIC) if topic.name != "guard-alarms"]
 
-    assert len(sealed) == 9
-    assert {one.inputs["kmsMasterKeyId"] for one in sealed} == {KEY}
+    assert len(encrypted) == 9
+    assert {resource.inputs["kmsMasterKeyId"] for resource in encrypted} == {KEY}
 
 
-def test_tables_are_protected_from_deletion_unless_said_otherwise(plain, full):
+def test_tables_are_protected_from_deletion_by_default(plain, full):
     assert [table.inputs["deletionProtectionEnabled"] for table in plain.of_type(TABLE)] == [True] * 5
     assert [table.inputs["deletionProtectionEnabled"] for table in full.of_type(TABLE)] == [False] * 5
 
 
-def test_all_tables_can_be_restored_and_expire_and_are_paid_per_request(full):
+def test_all_tables_have_recovery_expiry_and_on_demand_billing(full):
     tables = full.of_type(TABLE)
 
     assert len(tables) == 5
@@ -116,7 +116,7 @@ def test_all_tables_can_be_restored_and_expire_and_are_paid_per_request(full):
         assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
 
 
-def test_all_dead_letters_are_kept_as_long_as_said_and_no_less_than_their_source(full):
+def test_all_dead_letters_are_kept_for_the_configured_days(full):
     kept = {resource.name: resource.inputs["messageRetentionSeconds"] // 86_400 for resource in full.of_type(QUEUE)}
 
     assert kept.pop("guard-trail-events") == 2
@@ -124,7 +124,7 @@ def test_all_dead_letters_are_kept_as_long_as_said_and_no_less_than_their_source
     assert set(kept.values()) == {3}
 
 
-def test_tags_reach_everything_that_can_carry_them(full):
+def test_tags_reach_every_taggable_resource(full):
     taggable = [resource for resource in full.custom() if hasattr(resource_class(resource.type), "tags")]
 
     assert {QUEUE, TOPIC, TABLE, FUNCTION, LOG_GROUP, ROLE, RULE, SCHEDULE, MACHINE, SECRET} - {SCHEDULE} <= {
@@ -133,7 +133,7 @@ def test_tags_reach_everything_that_can_carry_them(full):
     assert [resource.urn for resource in taggable if resource.inputs.get("tags", {}).get("team") != "platform"] == []
 
 
-def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
+def test_settings_reach_the_functions(full):
     functions = {resource.name: resource.inputs for resource in full.of_type(FUNCTION)}
 
     assert {tuple(function["layers"]) for function in functions.values()} == {(LAYER,)}
@@ -141,7 +141,7 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert (check["MAX_AGE_DAYS"], check["MANAGED_TAG_KEY"], check["MANAGED_TAG_VALUE"]) == ("90", "audit", "yes")
     assert (check["WARN_DAYS"], check["STUCK_HOURS"], check["MISSED_HOURS"]) == ("14", "2", "2")
     assert check["HISTORY_MODE"] == "changes"
-    assert [one["days"] for one in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
+    assert [age_class["days"] for age_class in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {function["environment"]["variables"].get("HISTORY_DAYS") for function in functions.values()}
     assert days == {"10", None}
     claim, diagnose = (functions[f"guard-remediation-{step}"]["environment"] for step in ("claim", "diagnose"))
@@ -149,7 +149,7 @@ def test_the_layer_and_the_days_and_the_tag_reach_the_functions(full):
     assert diagnose["variables"]["REMEDIATION_MODE"] == "repair"
 
 
-def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_besides(full):
+def test_remediation_gets_its_settings_and_the_functions_of_the_demo(full):
     root = next(resource for resource in full.resources if resource.type == "rotation-guard:index:RotationGuard").inputs
     inputs = next(resource for resource in full.resources if resource.type == "rotation-guard:index:Remediation").inputs
 
@@ -161,7 +161,7 @@ def test_remediation_gets_all_that_is_set_for_it_and_the_functions_of_the_demo_b
         assert inputs[name] == (root[name] + more if more else root[name]), name
 
 
-def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
+def test_schedule_subscriptions_rules_and_demo_follow_the_settings(full):
     schedule = full.of_type(SCHEDULE)[0].inputs
     assert schedule["scheduleExpression"] == "cron(0 6 ? * * *)"
     assert schedule["scheduleExpressionTimezone"] == "Europe/Berlin"
@@ -177,28 +177,28 @@ def test_schedule_subscriptions_rules_and_demo_are_those_given(full):
     assert full.named(SECRET, "guard-demo-fresh").inputs["tags"] == {"team": "platform", "audit": "yes"}
 
 
-def test_targets_reach_the_topic_the_queue_and_the_workflow_of_this_stack(plain):
-    reached = {resource.inputs["arn"] for resource in plain.of_type(TARGET)}
+def test_rules_target_the_topic_the_queue_and_the_workflow_of_this_stack(plain):
+    targets = {resource.inputs["arn"] for resource in plain.of_type(TARGET)}
 
-    assert reached == {
+    assert targets == {
         plain.named(TOPIC, "guard-failures").arn,
         plain.named(QUEUE, "guard-trail-events").arn,
         plain.named(FUNCTION, "guard-remediation-start").arn,
     }
 
 
-def test_writer_and_audit_share_one_status(plain):
+def test_writer_and_audit_share_the_status_table(plain):
     status = plain.named(TABLE, "guard-audit-status")
     functions = {name: plain.named(FUNCTION, f"guard-{name}").inputs for name in ("trail-writer", "audit-check")}
 
-    told = {function["environment"]["variables"]["STATUS_TABLE_NAME"] for function in functions.values()}
-    assert told == {status.outputs["name"]}
+    table_names = {function["environment"]["variables"]["STATUS_TABLE_NAME"] for function in functions.values()}
+    assert table_names == {status.outputs["name"]}
     for name in functions:
-        granted = plain.named(ROLE_POLICY, f"guard-{name}").policy()
-        assert any(status.arn in listed(one["Resource"]) for one in granted)
+        statements = plain.named(ROLE_POLICY, f"guard-{name}").policy()
+        assert any(status.arn in listed(statement["Resource"]) for statement in statements)
 
 
-def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
+def test_the_audit_reads_the_audit_trail_and_the_incidents_of_this_stack(plain):
     record, incidents = plain.named(TABLE, "guard-trail-record"), plain.named(TABLE, "guard-remediation-incidents")
     variables = plain.named(FUNCTION, "guard-audit-check").inputs["environment"]["variables"]
 
@@ -210,13 +210,13 @@ def test_the_audit_looks_into_the_record_and_the_incidents_of_this_stack(plain):
     assert {"Effect": "Allow", "Action": reads, "Resource": incidents.arn} in statements
 
 
-def test_alarms_page_the_critical_topic_which_admits_them(plain):
+def test_alarms_publish_to_the_critical_topic_which_admits_them(plain):
     pages, topic = plain.of_type(PAGE), plain.named(TOPIC, "guard-critical")
 
     assert len(pages) == 6
-    assert all(one.inputs["alarmActions"] == one.inputs["okActions"] == [topic.arn] for one in pages)
-    admitted = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
-    services = [one["Principal"].get("Service") for one in admitted if one["Resource"] == topic.arn]
+    assert all(page.inputs["alarmActions"] == page.inputs["okActions"] == [topic.arn] for page in pages)
+    statements = plain.named("aws:sns/topicPolicy:TopicPolicy", "guard-critical").policy()
+    services = [statement["Principal"].get("Service") for statement in statements if statement["Resource"] == topic.arn]
     assert "cloudwatch.amazonaws.com" in services
 
 
@@ -224,15 +224,15 @@ def test_with_a_customer_key_no_alarm_depends_on_it(full):
     pages, topic = full.of_type(PAGE), full.named(TOPIC, "guard-alarms")
 
     assert len(pages) == 7
-    assert {action for one in pages for action in one.inputs["alarmActions"]} == {topic.arn}
+    assert {action for page in pages for action in page.inputs["alarmActions"]} == {topic.arn}
     assert "kmsMasterKeyId" not in topic.inputs
     assert full.outputs["alarms_topic_arn"] == topic.arn
-    heard = {topic: set() for topic in ("critical", "alarms")}
+    subscribers = {topic: set() for topic in ("critical", "alarms")}
     for resource in full.of_type(SUBSCRIPTION):
-        for topic, endpoints in heard.items():
+        for topic, endpoints in subscribers.items():
             if resource.inputs["topic"] == full.named(TOPIC, f"guard-{topic}").arn:
                 endpoints.add((resource.inputs["protocol"], resource.inputs["endpoint"]))
-    assert heard["critical"] == heard["alarms"] == {("email", "on-call@example.com")}
+    assert subscribers["critical"] == subscribers["alarms"] == {("email", "on-call@example.com")}
 
 
 def test_each_queue_has_at_most_one_policy(full):
@@ -253,7 +253,7 @@ def test_false_and_zero_are_not_absent(guard, plain):
     assert check["MAX_AGE_CLASSES"] == "[]"
 
 
-def test_children_do_not_get_the_callers_options(run, plain):
+def test_children_do_not_inherit_the_options_of_the_caller(run, plain):
     opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="formerly")], ignore_changes=["tags"], protect=True)
 
     recording = run(lambda: RotationGuard("guard", {}, opts))
@@ -261,18 +261,18 @@ def test_children_do_not_get_the_callers_options(run, plain):
     root, *children = recording.resources
     assert (root.aliases, root.protect) == (("formerly",), True)
     assert len(children) > 50
-    # What people set the kill switch to stays, and functions and log groups keep the names that they have.
-    own = {(one.type, one.ignore_changes) for one in children if one.aliases or one.ignore_changes}
-    [kept] = {ignored for type_, ignored in own if type_ == PARAMETER}
-    assert set(kept) > {"value", "description", "tags"}
+    # The kill switch keeps its current value; functions and log groups keep their names.
+    own = {(child.type, child.ignore_changes) for child in children if child.aliases or child.ignore_changes}
+    [ignored_inputs] = {ignored for type_, ignored in own if type_ == PARAMETER}
+    assert set(ignored_inputs) > {"value", "description", "tags"}
     assert own == {
-        (PARAMETER, kept),
+        (PARAMETER, ignored_inputs),
         (FUNCTION, ("name",)),
         (LOG_GROUP, ("name",)),
         (LOG_GROUP, ("name", "namePrefix")),
     }
     assert recording.shape() == plain.shape()
-    # Protection is what Pulumi itself hands down from a parent: nothing is protected unless the caller says so.
+    # Children inherit protection by Pulumi itself: nothing is protected unless the caller asks for it.
     assert not [resource.urn for resource in plain.resources if resource.protect]
 
 
@@ -286,17 +286,15 @@ def test_a_preview_before_the_first_deployment_works(guard, settings):
     assert preview.outputs["function_name"] is None
 
 
-def test_a_preview_shows_the_inputs_that_are_known(guard):
+def test_a_preview_shows_known_inputs(guard):
     preview, real = guard(preview=True, **EVERYTHING), guard(**EVERYTHING)
 
     for kind in (TABLE, RULE, TOPIC):
-        shown = {
-            resource.urn: resource.inputs for resource in preview.of_type(kind)
-        }  # in whatever order they were asked for
+        shown = {resource.urn: resource.inputs for resource in preview.of_type(kind)}
         assert shown == {resource.urn: resource.inputs for resource in real.of_type(kind)} != {}
 
 
-def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy):
+def test_a_key_created_in_the_same_program_is_used_in_a_preview(deploy):
     def args():
         return {"kms_key_arn": pulumi.Output.from_input(pulumi.output.Unknown())}
 
@@ -309,7 +307,7 @@ def test_a_key_that_is_made_in_the_same_program_is_not_missed_at_preview(deploy)
     )
 
 
-def test_two_guards_can_live_in_one_program(run):
+def test_a_program_may_have_two_guards(run):
     def program():
         RotationGuard("one")
         RotationGuard("other")
@@ -319,7 +317,7 @@ def test_two_guards_can_live_in_one_program(run):
     assert len(urns) == len(set(urns)) > 100
 
 
-def test_the_outputs_lead_to_what_was_made(full):
+def test_the_outputs_identify_the_resources(full):
     assert full.outputs["function_name"] == full.named(FUNCTION, "guard-audit-check").outputs["name"]
     assert full.outputs["schedule_name"] == full.named(SCHEDULE, "guard-audit").outputs["name"]
     assert full.outputs["schedule_expression"] == "cron(0 6 ? * * *)"
@@ -355,11 +353,11 @@ def test_the_outputs_lead_to_what_was_made(full):
         assert full.outputs[f"{topic}_topic_arn"] == full.named(TOPIC, f"guard-{topic}").arn
 
 
-def test_what_is_not_there_is_no_output(plain):
+def test_optional_resources_that_are_absent_have_no_output(plain):
     assert {"undelivered_notices_dead_letters_url", "alarms_topic_arn"}.isdisjoint(plain.outputs)
 
 
-def test_whoever_knows_a_function_finds_its_log(full):
+def test_the_log_group_is_named_after_the_function(full):
     functions = full.of_type(FUNCTION)
     groups = {resource.outputs["name"]: resource for resource in full.of_type(LOG_GROUP)}
 
@@ -367,30 +365,30 @@ def test_whoever_knows_a_function_finds_its_log(full):
     for function in functions:
         name = f"/aws/lambda/{function.outputs['name']}"
         assert function.inputs["loggingConfig"]["logGroup"] == name
-        # Both have the name that Pulumi gave the role: here, unlike in AWS, all that it names would end the same way.
+        # Both are named after the role. The mocks give every resource the same suffix, so equal names prove nothing.
         assert function.property_dependencies["name"] == groups[name].property_dependencies["name"] != frozenset()
         # Before the function, so that no invocation can find it missing.
         assert groups[name].urn in function.property_dependencies["loggingConfig"]
     assert len(groups) == len(functions) + 1
 
 
-def test_the_workflows_log_needs_no_room_in_the_accounts_resource_policy_for_logs(full):
+def test_the_log_group_of_the_workflow_has_the_prefix_for_vended_logs(full):
     group = full.named(LOG_GROUP, "guard-remediation-workflow")
 
     assert group.inputs["namePrefix"] == "/aws/vendedlogs/states/guard-remediation-"
     assert "name" not in group.inputs
 
 
-def test_bad_settings_are_refused_before_anything_is_made(run):
-    refused = []
+def test_invalid_settings_are_rejected_before_creating_resources(run):
+    messages = []
 
     def program():
         try:
             RotationGuard("guard", {"max_age_days": -1, "schedule_expression": "rate(0 hours)"})
         except InvalidSettings as error:
-            refused.append(str(error))
+            messages.append(str(error))
 
     assert run(program).resources == []
-    [message] = refused
+    [message] = messages
     assert "max_age_days must be an integer from 0 to 3650, got -1" in message
     assert "schedule_expression must be" in message

@@ -29,13 +29,13 @@ def test_each_function_has_a_role_and_a_log_group_of_its_own(full):
     ("second", "role"),
     [("guard-audit-check-continue", "guard-audit-check"), ("guard-demo-probe-secret", "guard-demo-probe")],
 )
-def test_a_role_has_a_second_policy_where_that_needs_what_is_made_after_it(full, second, role):
+def test_two_roles_have_a_second_policy_for_resources_created_after_them(full, second, role):
     policies = {resource.name: resource.inputs["role"] for resource in full.of_type(ROLE_POLICY)}
 
     assert policies[second] == full.named(ROLE, role).outputs["name"]
 
 
-def test_each_role_has_one_policy_but_these(full):
+def test_every_other_role_has_one_policy(full):
     policies = {resource.name: resource.inputs["role"] for resource in full.of_type(ROLE_POLICY)}
 
     assert policies.pop("guard-audit-check-continue")
@@ -53,7 +53,7 @@ def test_each_role_is_assumed_by_one_service(full):
     assert sorted(services) == ["lambda.amazonaws.com"] * 15 + ["scheduler.amazonaws.com", "states.amazonaws.com"]
 
 
-def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
+def test_no_role_has_a_wildcard_except_where_iam_requires_it(full):
     on_star = set()
     for policy in full.of_type(ROLE_POLICY):
         for statement in policy.policy():
@@ -70,18 +70,18 @@ def test_no_role_may_do_everything_or_on_everything_but_what_aws_demands(full):
     }
 
 
-def test_every_function_that_is_called_asynchronously_has_a_destination(full):
+def test_every_asynchronous_function_has_a_destination(full):
     asynchronous = {resource.inputs["target"]["arn"] for resource in full.of_type(SCHEDULE)}
     asynchronous |= {
         resource.inputs["arn"] for resource in full.of_type(TARGET) if ":lambda:" in resource.inputs["arn"]
     }
-    covered = {
+    with_destination = {
         full.named(FUNCTION, resource.name).arn
         for resource in full.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
     }
 
     assert len(asynchronous) == 2
-    assert asynchronous <= covered
+    assert asynchronous <= with_destination
 
 
 def test_every_role_that_sends_or_reads_may_use_the_key(full):

@@ -1,4 +1,4 @@
-"""What is true now of each secret: one table, and an index of what needs someone."""
+"""The current status of each secret: one table, with an index of the secrets that need attention."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_there_is_one_row_for_each_secret(status):
     assert "rangeKey" not in inputs
 
 
-def test_its_index_is_keyed_by_what_only_rows_that_need_someone_have_and_holds_the_whole_row(status):
+def test_its_sparse_index_has_the_whole_rows_of_secrets_that_need_attention(status):
     inputs = status.named(TABLE, "status").inputs
 
     assert inputs["globalSecondaryIndexes"] == [
@@ -30,20 +30,20 @@ def test_its_index_is_keyed_by_what_only_rows_that_need_someone_have_and_holds_t
     ]
 
 
-@pytest.mark.parametrize(("given", "protected"), [({}, True), ({"deletion_protection": False}, False)])
-def test_it_is_protected_from_deletion_unless_said_otherwise(deploy, given, protected):
-    inputs = deploy(AuditStatus, "status", given).named(TABLE, "status").inputs
+@pytest.mark.parametrize(("args", "protected"), [({}, True), ({"deletion_protection": False}, False)])
+def test_it_is_protected_from_deletion_by_default(deploy, args, protected):
+    inputs = deploy(AuditStatus, "status", args).named(TABLE, "status").inputs
 
     assert inputs["deletionProtectionEnabled"] is protected
 
 
-def test_it_carries_the_tags_given(deploy):
+def test_it_has_the_configured_tags(deploy):
     inputs = deploy(AuditStatus, "status", {"tags": {"team": "platform"}}).named(TABLE, "status").inputs
 
     assert inputs["tags"] == {"team": "platform"}
 
 
-def test_the_outputs_lead_to_the_table(status):
+def test_the_outputs_identify_the_table(status):
     table = status.named(TABLE, "status")
 
     assert status.outputs == {"table_name": table.outputs["name"], "table_arn": table.arn}

@@ -1,4 +1,4 @@
-"""What is recorded: the queue that events wait in, the function that writes them down, and the table."""
+"""The audit trail: the queue that buffers events, the function that records them, and the table."""
 
 import json
 
@@ -18,7 +18,7 @@ def trail(deploy):
     return deploy(AuditTrail, "trail")
 
 
-def test_the_queue_waits_six_times_as_long_as_the_function_may_run(trail):
+def test_the_visibility_timeout_is_at_least_six_times_that_of_the_function(trail):
     queue, function = trail.named(QUEUE, "trail-events"), trail.named(FUNCTION, "trail-writer")
     mapping = trail.named(MAPPING, "trail-events")
 
@@ -26,47 +26,47 @@ def test_the_queue_waits_six_times_as_long_as_the_function_may_run(trail):
     assert queue.inputs["visibilityTimeoutSeconds"] >= 6 * function.inputs["timeout"] + window
 
 
-def test_a_message_that_fails_twenty_times_goes_to_the_dead_letters(trail):
+def test_a_message_that_fails_twenty_times_goes_to_the_dead_letter_queue(trail):
     redrive = json.loads(trail.named(QUEUE, "trail-events").inputs["redrivePolicy"])
 
     assert redrive == {"deadLetterTargetArn": trail.named(QUEUE, "trail-dead-letters").arn, "maxReceiveCount": 20}
 
 
-def test_a_message_outlasts_an_hour_in_which_the_function_cannot_run(trail):
+def test_a_message_survives_an_hour_in_which_the_function_cannot_run(trail):
     queue = trail.named(QUEUE, "trail-events").inputs
 
     receives = json.loads(queue["redrivePolicy"])["maxReceiveCount"]
     assert 3600 <= receives * queue["visibilityTimeoutSeconds"] < queue["messageRetentionSeconds"]
 
 
-def test_no_pause_between_two_receives_is_longer_than_sqs_takes_or_a_message_is_kept(deploy):
+def test_retry_delays_fit_the_limit_of_sqs_and_the_retention_of_messages(deploy):
     queue = deploy(AuditTrail, "trail", {"queue_retention_days": 1}).named(QUEUE, "trail-events").inputs
     receives = range(1, json.loads(queue["redrivePolicy"])["maxReceiveCount"] + 1)
 
-    pauses = [choose_retry_delay(receive) or queue["visibilityTimeoutSeconds"] for receive in receives]
+    delays = [choose_retry_delay(receive) or queue["visibilityTimeoutSeconds"] for receive in receives]
 
-    assert pauses == sorted(pauses)
-    assert pauses[-1] <= 12 * 3600  # of one receive, says SQS
-    assert sum(pauses) < queue["messageRetentionSeconds"]
+    assert delays == sorted(delays)
+    assert delays[-1] <= 12 * 3600  # SQS's limit for the visibility timeout of a message
+    assert sum(delays) < queue["messageRetentionSeconds"]
 
 
 @pytest.mark.parametrize(
-    ("given", "source_days", "dead_days"),
+    ("args", "source_days", "dead_days"),
     [
         ({}, 7, 14),
         ({"queue_retention_days": 1, "dead_letter_retention_days": 1}, 1, 1),
         ({"queue_retention_days": 14}, 14, 14),
     ],
 )
-def test_dead_letters_are_kept_no_less_than_their_source(deploy, given, source_days, dead_days):
-    recording = deploy(AuditTrail, "trail", given)
+def test_dead_letters_are_kept_at_least_as_long_as_their_source(deploy, args, source_days, dead_days):
+    recording = deploy(AuditTrail, "trail", args)
 
     assert recording.named(QUEUE, "trail-events").inputs["messageRetentionSeconds"] == source_days * DAY
     assert recording.named(QUEUE, "trail-dead-letters").inputs["messageRetentionSeconds"] == dead_days * DAY
     assert dead_days >= source_days
 
 
-def test_one_bad_message_fails_alone_and_nothing_is_filtered_away(trail):
+def test_a_bad_message_fails_alone_and_no_message_is_filtered_out(trail):
     mapping = trail.named(MAPPING, "trail-events").inputs
 
     assert mapping["eventSourceArn"] == trail.named(QUEUE, "trail-events").arn
@@ -84,16 +84,16 @@ def test_the_mapping_waits_until_the_role_may_read_the_queue(trail):
     assert function.urn in trail.named(MAPPING, "trail-events").depends_on
 
 
-def test_the_record_is_keyed_by_secret_and_event(trail):
+def test_the_table_is_keyed_by_secret_and_event(trail):
     table = trail.named(TABLE, "trail-record").inputs
 
     assert (table["hashKey"], table["rangeKey"]) == ("secret_arn", "recorded")
     assert table["attributes"] == [{"name": "secret_arn", "type": "S"}, {"name": "recorded", "type": "S"}]
 
 
-@pytest.mark.parametrize(("given", "days"), [({}, "400"), ({"history_days": 0}, "0"), ({"history_days": 30}, "30")])
-def test_the_writer_is_told_where_to_record_and_for_how_long(deploy, given, days):
-    recording = deploy(AuditTrail, "trail", given)
+@pytest.mark.parametrize(("args", "days"), [({}, "400"), ({"history_days": 0}, "0"), ({"history_days": 30}, "30")])
+def test_the_writer_gets_its_table_its_queue_and_the_days_of_history(deploy, args, days):
+    recording = deploy(AuditTrail, "trail", args)
 
     variables = recording.named(FUNCTION, "trail-writer").inputs["environment"]["variables"]
     assert variables["AUDIT_TRAIL_TABLE_NAME"] == recording.named(TABLE, "trail-record").outputs["name"]
@@ -102,7 +102,7 @@ def test_the_writer_is_told_where_to_record_and_for_how_long(deploy, given, days
     assert variables["STATUS_TABLE_NAME"] == ""
 
 
-def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_no_values(deploy, make_status):
+def test_with_a_status_table_the_writer_may_update_it_and_read_labels_but_no_values(deploy, make_status):
     recording = deploy(AuditTrail, "trail", lambda: make_status("status"))
 
     status = recording.named(TABLE, "status")
@@ -119,7 +119,7 @@ def test_the_writer_notes_in_the_status_whose_value_moved_and_reads_labels_and_n
     ]
 
 
-def test_without_a_status_the_writer_adds_to_the_record_and_reads_its_queue_and_may_do_nothing_else(trail):
+def test_without_a_status_table_the_writer_may_only_write_the_trail_and_consume_its_queue(trail):
     log, *rest = trail.named(ROLE_POLICY, "trail-writer").policy()
 
     assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -138,7 +138,7 @@ def test_without_a_status_the_writer_adds_to_the_record_and_reads_its_queue_and_
     ]
 
 
-def test_the_outputs_lead_to_the_queue_the_dead_letters_and_the_record(trail):
+def test_the_outputs_identify_the_queues_and_the_table(trail):
     queue, dead_letters = trail.named(QUEUE, "trail-events"), trail.named(QUEUE, "trail-dead-letters")
     table = trail.named(TABLE, "trail-record")
 

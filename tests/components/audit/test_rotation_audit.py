@@ -1,4 +1,4 @@
-"""What is audited: the schedule, the check function and its tables."""
+"""The audit: the schedule, the check function and its tables."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 RECURSION = "aws:lambda/functionRecursionConfig:FunctionRecursionConfig"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:critical"
-ELSEWHERE = {
+OTHER_TABLES = {
     "audit_trail_table_name": "record",
     "audit_trail_table_arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/record",
     "incidents_table_name": "incidents",
@@ -31,9 +31,9 @@ def audit(deploy):
 
 
 @pytest.fixture(scope="module")
-def within(deploy):
-    """The audit as part of a whole, which records events and opens incidents."""
-    return deploy(RotationAudit, "audit", ELSEWHERE)
+def with_the_rest(deploy):
+    """The audit in a deployment that also records events and opens incidents."""
+    return deploy(RotationAudit, "audit", OTHER_TABLES)
 
 
 def variables_of(recording):
@@ -44,7 +44,7 @@ def schedule_of(recording):
     return recording.named(SCHEDULE, "audit").inputs
 
 
-def test_scenario_a_the_schedule_is_enabled_hourly_in_utc_and_targets_the_check_function(audit):
+def test_by_default_the_schedule_invokes_the_check_function_hourly(audit):
     schedule = schedule_of(audit)
 
     assert schedule["state"] == "ENABLED"
@@ -58,25 +58,25 @@ def test_the_run_id_comes_from_the_scheduled_time(audit):
     assert json.loads(schedule_of(audit)["target"]["input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 
 
-def test_expression_and_time_zone_are_those_given(deploy):
-    given = {"schedule_expression": "cron(0 6 ? * MON-FRI *)", "schedule_timezone": "Europe/Berlin"}
+def test_the_schedule_has_the_configured_expression_and_time_zone(deploy):
+    args = {"schedule_expression": "cron(0 6 ? * MON-FRI *)", "schedule_timezone": "Europe/Berlin"}
 
-    schedule = schedule_of(deploy(RotationAudit, "audit", given))
+    schedule = schedule_of(deploy(RotationAudit, "audit", args))
 
     assert schedule["scheduleExpression"] == "cron(0 6 ? * MON-FRI *)"
     assert schedule["scheduleExpressionTimezone"] == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(
-    ("given", "window"),
+    ("args", "window"),
     [
         ({}, {"mode": "OFF"}),
         ({"schedule_flexible_minutes": 0}, {"mode": "OFF"}),
         ({"schedule_flexible_minutes": 15}, {"mode": "FLEXIBLE", "maximumWindowInMinutes": 15}),
     ],
 )
-def test_a_flexible_window_of_zero_is_off(deploy, given, window):
-    assert schedule_of(deploy(RotationAudit, "audit", given))["flexibleTimeWindow"] == window
+def test_a_flexible_window_of_zero_is_off(deploy, args, window):
+    assert schedule_of(deploy(RotationAudit, "audit", args))["flexibleTimeWindow"] == window
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_flexible_window_of_zero_is_off(deploy, given, window):
         ("cron(30 6,18 * * ? *)", 12 * HOUR),
     ],
 )
-def test_a_run_is_not_tried_any_more_when_the_next_one_starts(deploy, expression, period):
+def test_a_run_is_no_longer_retried_when_the_next_one_starts(deploy, expression, period):
     retry = schedule_of(deploy(RotationAudit, "audit", {"schedule_expression": expression}))["target"]["retryPolicy"]
 
     assert 60 <= retry["maximumEventAgeInSeconds"] <= DAY
@@ -102,7 +102,7 @@ def test_a_run_is_not_tried_any_more_when_the_next_one_starts(deploy, expression
     assert (retry["maximumRetryAttempts"] > 0) == (period > MINUTE)
 
 
-def test_the_schedule_has_dead_letters_that_its_role_may_reach(audit):
+def test_the_schedule_has_a_dead_letter_queue_that_its_role_may_send_to(audit):
     dead_letters, check = audit.named(QUEUE, "audit-dead-letters"), audit.named(FUNCTION, "audit-check")
     role = audit.named(ROLE, "audit-schedule")
     policy = audit.named(ROLE_POLICY, "audit-schedule")
@@ -118,7 +118,7 @@ def test_the_schedule_has_dead_letters_that_its_role_may_reach(audit):
     assert audit.of_type(QUEUE_POLICY) == []  # a queue policy would do nothing here
 
 
-def test_the_schedule_may_use_the_key_of_its_dead_letters(deploy):
+def test_the_schedule_may_use_the_key_of_its_dead_letter_queue(deploy):
     key = "arn:aws:kms:eu-west-1:111122223333:key/7d0e"
 
     recording = deploy(RotationAudit, "audit", {"kms_key_arn": key})
@@ -158,13 +158,13 @@ def test_a_check_that_fails_for_good_leaves_a_dead_letter(audit):
         ("runs", ("audit", "run_id")),
     ],
 )
-def test_each_table_has_the_keys_that_others_rely_on(audit, table, keys):
+def test_each_table_has_the_keys_that_handlers_rely_on(audit, table, keys):
     inputs = audit.named(TABLE, f"audit-{table}").inputs
 
     assert (inputs["hashKey"], inputs.get("rangeKey")) == keys
 
 
-def test_the_status_has_a_sparse_index_of_what_needs_someone(audit):
+def test_the_status_table_has_a_sparse_index_of_what_needs_attention(audit):
     inputs = audit.named(TABLE, "audit-status").inputs
 
     [index] = inputs["globalSecondaryIndexes"]
@@ -177,7 +177,7 @@ def test_the_status_has_a_sparse_index_of_what_needs_someone(audit):
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("args", "expected"),
     [
         ({}, {"MAX_AGE_DAYS": "30", "MANAGED_TAG_KEY": "Managed", "MANAGED_TAG_VALUE": "true", "HISTORY_DAYS": "400"}),
         ({}, {"WARN_DAYS": "7", "STUCK_HOURS": "24", "MISSED_HOURS": "24"}),
@@ -192,13 +192,13 @@ def test_the_status_has_a_sparse_index_of_what_needs_someone(audit):
         ({"schedule_expression": "cron(0 6 ? * MON-FRI *)"}, {"PERIOD_SECONDS": str(3 * DAY)}),
     ],
 )
-def test_the_check_is_told_what_to_look_for_and_zero_is_not_absent(deploy, given, expected):
-    variables = variables_of(deploy(RotationAudit, "audit", given))
+def test_the_check_function_gets_its_settings_and_zero_is_not_absent(deploy, args, expected):
+    variables = variables_of(deploy(RotationAudit, "audit", args))
 
     assert expected.items() <= variables.items()
 
 
-def test_the_check_is_told_each_class_and_of_it_what_was_given_alone(deploy):
+def test_the_check_function_gets_each_class_with_only_the_fields_that_are_set(deploy):
     classes = [
         {"days": 0, "name": "prod/*"},
         {"days": 365, "tag": {"key": "slow"}},
@@ -218,12 +218,12 @@ def test_the_check_is_told_each_class_and_of_it_what_was_given_alone(deploy):
     ]
 
 
-def told_tables(recording):
+def table_variables(recording):
     return {key: value for key, value in variables_of(recording).items() if key.endswith("TABLE_NAME")}
 
 
-def test_on_its_own_the_check_is_told_its_tables_and_that_there_are_no_others(audit):
-    assert told_tables(audit) == {
+def test_deployed_alone_the_check_function_gets_only_its_own_tables(audit):
+    assert table_variables(audit) == {
         "TABLE_NAME": audit.named(TABLE, "audit-history").outputs["name"],
         "STATUS_TABLE_NAME": audit.named(TABLE, "audit-status").outputs["name"],
         "RUNS_TABLE_NAME": audit.named(TABLE, "audit-runs").outputs["name"],
@@ -232,18 +232,18 @@ def test_on_its_own_the_check_is_told_its_tables_and_that_there_are_no_others(au
     }
 
 
-def test_as_part_of_a_whole_the_check_is_told_where_events_and_incidents_are(within):
-    told = told_tables(within)
+def test_deployed_with_the_rest_the_check_function_gets_the_trail_and_the_incidents(with_the_rest):
+    variables = table_variables(with_the_rest)
 
-    assert (told["AUDIT_TRAIL_TABLE_NAME"], told["INCIDENTS_TABLE_NAME"]) == ("record", "incidents")
+    assert (variables["AUDIT_TRAIL_TABLE_NAME"], variables["INCIDENTS_TABLE_NAME"]) == ("record", "incidents")
 
 
-def test_a_status_that_is_given_takes_the_place_of_its_own(deploy, make_status):
+def test_a_shared_status_table_replaces_its_own(deploy, make_status):
     recording = deploy(RotationAudit, "audit", lambda: make_status("shared"))
 
     status = recording.named(TABLE, "shared")
     assert [table.name for table in recording.of_type(TABLE)] == ["shared", "audit-history", "audit-runs"]
-    assert told_tables(recording)["STATUS_TABLE_NAME"] == status.outputs["name"]
+    assert table_variables(recording)["STATUS_TABLE_NAME"] == status.outputs["name"]
     assert recording.outputs["status_table_name"] == status.outputs["name"]
     writing = [
         policy for policy in recording.named(ROLE_POLICY, "audit-check").policy() if status.arn in policy["Resource"]
@@ -251,7 +251,7 @@ def test_a_status_that_is_given_takes_the_place_of_its_own(deploy, make_status):
     assert len(writing) == 2
 
 
-def test_on_its_own_its_status_is_kept_as_its_other_tables_are(deploy):
+def test_its_own_status_table_has_the_settings_of_its_other_tables(deploy):
     recording = deploy(RotationAudit, "audit", {"deletion_protection": False, "tags": {"team": "platform"}})
 
     tables = recording.of_type(TABLE)
@@ -261,7 +261,7 @@ def test_on_its_own_its_status_is_kept_as_its_other_tables_are(deploy):
         assert table.inputs["tags"] == {"team": "platform"}
 
 
-def test_the_check_reads_no_values_and_does_on_star_alone_what_has_no_resource(audit):
+def test_the_check_function_reads_no_values_and_uses_a_wildcard_only_where_iam_requires_it(audit):
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
 
     on_star = [statement["Action"] for statement in statements if statement["Resource"] == "*"]
@@ -271,7 +271,7 @@ def test_the_check_reads_no_values_and_does_on_star_alone_what_has_no_resource(a
     assert listing["Resource"] == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"
 
 
-def test_the_check_deletes_nothing_from_its_tables(audit):
+def test_the_check_function_deletes_nothing_from_its_tables(audit):
     history, status, runs = (audit.named(TABLE, f"audit-{table}").arn for table in ("history", "status", "runs"))
 
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
@@ -286,20 +286,20 @@ def test_the_check_deletes_nothing_from_its_tables(audit):
     ]
 
 
-def test_as_part_of_a_whole_the_check_reads_the_record_and_the_incidents_and_no_more(audit, within):
-    alone, more = (recording.named(ROLE_POLICY, "audit-check").policy() for recording in (audit, within))
+def test_deployed_with_the_rest_the_check_function_may_also_read_trail_and_incidents_only(audit, with_the_rest):
+    own, combined = (recording.named(ROLE_POLICY, "audit-check").policy() for recording in (audit, with_the_rest))
 
-    assert [one for one in more if one not in alone] == [
-        {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": ELSEWHERE["audit_trail_table_arn"]},
+    assert [statement for statement in combined if statement not in own] == [
+        {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": OTHER_TABLES["audit_trail_table_arn"]},
         {
             "Effect": "Allow",
             "Action": ["dynamodb:GetItem", "dynamodb:Query"],
-            "Resource": ELSEWHERE["incidents_table_arn"],
+            "Resource": OTHER_TABLES["incidents_table_arn"],
         },
     ]
 
 
-def test_the_check_puts_events_of_its_own_source_on_the_default_bus_alone(audit):
+def test_the_check_function_puts_only_events_of_its_own_source_on_the_default_bus(audit):
     statements = audit.named(ROLE_POLICY, "audit-check").policy()
 
     assert [statement for statement in statements if "events:" in json.dumps(statement["Action"])] == [
@@ -312,7 +312,7 @@ def test_the_check_puts_events_of_its_own_source_on_the_default_bus_alone(audit)
     ]
 
 
-def test_the_check_may_invoke_itself_and_nothing_else(audit):
+def test_the_check_function_may_invoke_only_itself(audit):
     policies = [resource for resource in audit.of_type(ROLE_POLICY) if resource.name.startswith("audit-check")]
 
     role = audit.named(ROLE, "audit-check").outputs["name"]
@@ -331,7 +331,7 @@ def test_the_check_may_invoke_itself_and_nothing_else(audit):
     ]
 
 
-def test_lambda_does_not_take_a_long_run_for_a_loop(audit):
+def test_lambda_does_not_mistake_a_long_run_for_a_loop(audit):
     [config] = audit.of_type(RECURSION)
 
     assert config.inputs == {
@@ -352,7 +352,7 @@ def test_lambda_does_not_take_a_long_run_for_a_loop(audit):
         ("us-iso-east-1", False),
     ],
 )
-def test_nothing_is_configured_where_lambda_detects_no_loops(deploy, region, is_there):
+def test_recursion_is_configured_only_where_lambda_detects_loops(deploy, region, is_there):
     """All commercial Regions but two have it
     (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-regions)."""
     recording = deploy(RotationAudit, "audit", {}, config={"aws:region": region})
@@ -361,15 +361,15 @@ def test_nothing_is_configured_where_lambda_detects_no_loops(deploy, region, is_
 
 
 @pytest.mark.parametrize("setting", ["powertools_layer_arn", "kms_key_arn"])
-def test_with_a_provider_of_the_programs_own_an_arn_tells_the_region(run, setting):
+def test_with_an_explicit_provider_the_region_comes_from_an_arn(run, setting):
     service, resource = {"powertools_layer_arn": ("lambda", "layer:p:7"), "kms_key_arn": ("kms", "key/1")}[setting]
 
     def deploy_with(region):
         def program():
             opts = pulumi.ResourceOptions(providers=[pulumi_aws.Provider("own", region=region)])
             arn = f"arn:aws-x:{service}:{region}:111122223333:{resource}"
-            given: Any = {"runtime": {setting: arn}} if setting == "powertools_layer_arn" else {setting: arn}
-            RotationAudit("audit", given, opts)
+            args: Any = {"runtime": {setting: arn}} if setting == "powertools_layer_arn" else {setting: arn}
+            RotationAudit("audit", args, opts)
 
         return run(program, config={"aws:region": "us-gov-west-1"})
 
@@ -377,8 +377,8 @@ def test_with_a_provider_of_the_programs_own_an_arn_tells_the_region(run, settin
     assert not deploy_with("cn-north-1").of_type(RECURSION)
 
 
-@pytest.mark.parametrize(("given", "seconds"), [({}, 14 * DAY), ({"dead_letter_retention_days": 3}, 3 * DAY)])
-def test_dead_letters_are_kept_as_long_as_said(deploy, given, seconds):
-    recording = deploy(RotationAudit, "audit", given)
+@pytest.mark.parametrize(("args", "seconds"), [({}, 14 * DAY), ({"dead_letter_retention_days": 3}, 3 * DAY)])
+def test_dead_letters_are_kept_for_the_configured_days(deploy, args, seconds):
+    recording = deploy(RotationAudit, "audit", args)
 
     assert recording.named(QUEUE, "audit-dead-letters").inputs["messageRetentionSeconds"] == seconds

@@ -24,7 +24,7 @@ def tags_of(recording):
     return {secret.name.removeprefix("demo-"): secret.inputs.get("tags") for secret in recording.of_type(SECRET)}
 
 
-def test_there_are_four_and_each_is_deleted_at_once(demo):
+def test_there_are_four_secrets_without_a_recovery_window(demo):
     secrets = demo.of_type(SECRET)
 
     assert [secret.name for secret in secrets] == [f"demo-{kind}" for kind in KINDS]
@@ -35,7 +35,7 @@ def test_there_are_four_and_each_is_deleted_at_once(demo):
     }
 
 
-def test_two_are_managed_one_has_another_value_and_one_is_up_for_repair(demo):
+def test_two_are_managed_one_has_another_value_and_one_opts_in_to_repair(demo):
     assert tags_of(demo) == {
         "fresh": {"Managed": "true"},
         "stale": {"Managed": "true"},
@@ -45,14 +45,14 @@ def test_two_are_managed_one_has_another_value_and_one_is_up_for_repair(demo):
 
 
 @pytest.mark.parametrize(("value", "other"), [("yes", "false"), ("false", "true"), ("", "false")])
-def test_the_ignored_one_never_has_the_managed_value(deploy, value, other):
+def test_the_ignored_secret_never_has_the_managed_value(deploy, value, other):
     recording = deploy(DemoSecrets, "demo", {"managed_tag": {"key": "audit", "value": value}})
 
     assert tags_of(recording)["fresh"] == {"audit": value}
     assert tags_of(recording)["ignored"] == {"audit": other}
 
 
-def test_tags_for_everything_bring_no_secret_more_under_audit(deploy):
+def test_tags_of_the_stack_put_no_additional_secret_under_audit(deploy):
     recording = deploy(DemoSecrets, "demo", {"tags": {"Managed": "true", "environment": "dev"}})
 
     assert tags_of(recording) == {
@@ -70,14 +70,14 @@ def test_tags_for_everything_bring_no_secret_more_under_audit(deploy):
 def test_each_has_a_value_and_a_rotated_value_is_not_drift(demo):
     versions = demo.of_type(VERSION)
 
-    assert {one.inputs["secretId"] for one in versions} == {resource.id for resource in demo.of_type(SECRET)}
-    for one in versions:
-        assert set(json.loads(one.inputs["secretString"])) == {"username", "password"}
-        assert one.ignore_changes == ("secretString",)
-        assert "secretString" in one.secret_inputs
+    assert {version.inputs["secretId"] for version in versions} == {resource.id for resource in demo.of_type(SECRET)}
+    for version in versions:
+        assert set(json.loads(version.inputs["secretString"])) == {"username", "password"}
+        assert version.ignore_changes == ("secretString",)
+        assert "secretString" in version.secret_inputs
 
 
-def test_one_is_rotated_by_its_own_function_and_not_at_once(demo):
+def test_one_secret_is_rotated_by_its_own_function_but_not_immediately(demo):
     [rotation] = demo.of_type(ROTATION)
     function = demo.named(FUNCTION, "demo-rotation")
     secret = demo.named(SECRET, "demo-rotating")
@@ -102,7 +102,7 @@ def test_secrets_manager_of_this_account_may_call_the_function_before_rotation_i
     assert permission.urn in rotation.depends_on
 
 
-def test_a_secret_names_its_probe_by_the_name_that_the_function_really_has(demo):
+def test_the_probe_tag_has_the_physical_name_of_the_function(demo):
     probe, secret = demo.named(FUNCTION, "demo-probe"), demo.named(SECRET, "demo-rotating")
 
     assert secret.inputs["tags"]["rotation-guard:probe"] == probe.outputs["name"]
@@ -110,7 +110,7 @@ def test_a_secret_names_its_probe_by_the_name_that_the_function_really_has(demo)
     assert probe.inputs["handler"] == "handlers.demo.probe.handler"
 
 
-def test_what_the_secret_opens_takes_its_first_password_and_one_that_was_rotated_is_not_drift(demo):
+def test_the_demo_database_accepts_the_first_password_and_a_rotated_one_is_not_drift(demo):
     [database] = demo.of_type(PARAMETER)
     [value] = [resource for resource in demo.of_type(VERSION) if resource.name == "demo-rotating"]
 
@@ -123,7 +123,7 @@ def test_what_the_secret_opens_takes_its_first_password_and_one_that_was_rotated
         assert variables["DEMO_DATABASE_PARAMETER_NAME"] == database.outputs["name"]
 
 
-def test_the_rotation_function_handles_that_one_secret_and_what_it_opens(demo):
+def test_the_rotation_function_may_change_only_its_secret_and_the_demo_database(demo):
     _, on_secret, on_star, on_database = demo.named(ROLE_POLICY, "demo-rotation").policy()
 
     assert on_secret["Resource"] == demo.named(SECRET, "demo-rotating").arn
@@ -132,7 +132,7 @@ def test_the_rotation_function_handles_that_one_secret_and_what_it_opens(demo):
     assert on_database["Action"] == ["ssm:GetParameter", "ssm:PutParameter"]
 
 
-def test_the_probe_reads_that_one_secret_and_what_it_opens_and_changes_nothing(demo):
+def test_the_probe_may_only_read_its_secret_and_the_demo_database(demo):
     [role] = [resource for resource in demo.of_type(ROLE) if resource.name == "demo-probe"]
     policies = [resource for resource in demo.of_type(ROLE_POLICY) if resource.inputs["role"] == role.outputs["name"]]
 

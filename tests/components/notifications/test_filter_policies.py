@@ -76,7 +76,7 @@ def complaints(policy):
 
 
 @pytest.mark.parametrize("policy", ACCEPTED)
-def test_a_filter_policy_that_sns_accepts_is_taken(policy):
+def test_a_filter_policy_that_sns_accepts_is_accepted(policy):
     assert complaints(policy) == []
 
 
@@ -101,10 +101,10 @@ def test_only_the_filter_of_a_body_is_nested(scope, accepted):
     assert (complain_about_filter(nested, scope) is None) is accepted
 
 
-def test_what_a_secret_filter_policy_holds_is_not_repeated():
-    given = {"subscriptions": [subscription(filter_policy={"key": [{"hidden-word": 1}]})]}
+def test_the_content_of_a_secret_filter_policy_is_not_repeated():
+    settings = {"subscriptions": [subscription(filter_policy={"key": [{"hidden-word": 1}]})]}
 
-    [complaint] = complaints_about(given, secret_settings=frozenset({"subscriptions"}))
+    [complaint] = complaints_about(settings, secret_settings=frozenset({"subscriptions"}))
 
     assert complaint.endswith(", got a secret value")
     assert "hidden-word" not in complaint

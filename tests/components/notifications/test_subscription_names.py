@@ -1,6 +1,6 @@
-"""No update renames a subscription whose endpoint stays, because SNS would end it.
+"""No update renames a subscription whose endpoint stays, because that would delete it in SNS.
 
-What the state holds under which name is written down here as the engine kept it, or would have.
+The names in the state are written out here as the engine recorded them, or would have.
 """
 
 import pulumi
@@ -9,7 +9,7 @@ from pulumi import Output, ResourceHookArgs
 
 from components.notifications.subscription_names import RenameCheck
 
-A, B, C = ({"topic": "failures", "protocol": "email", "endpoint": f"{who}@example.com"} for who in "abc")
+A, B, C = ({"topic": "failures", "protocol": "email", "endpoint": f"{letter}@example.com"} for letter in "abc")
 # printf %s a@example.com | sha256sum | cut -c -8
 HASHES = {"a": "08168cd8", "b": "e8f39b3e", "c": "50b313b4"}
 ON_CALL = {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"}
@@ -20,24 +20,24 @@ def secret(subscription):
 
 
 def from_config(subscription):
-    """As the stack's configuration gives one that is marked as secret: with its hash for a name."""
+    """A subscription marked as secret in the stack's configuration: named by its hash."""
     return {**secret(subscription), "name": HASHES[subscription["endpoint"][0]]}
 
 
 def hook_args(inputs, outputs=None):
-    """What the engine hands to the check: the component as the last update left it."""
-    return ResourceHookArgs(urn="urn", id="", name="told", type="type", old_inputs=inputs, old_outputs=outputs)
+    """What the engine passes to the check: the component as the last update left it."""
+    return ResourceHookArgs(urn="urn", id="", name="alerts", type="type", old_inputs=inputs, old_outputs=outputs)
 
 
 @pytest.fixture
 def refusal(run):
-    """What is said about an update of these subscriptions to those; empty where it may go on.
+    """The error message about an update from one list to another; empty if it is accepted.
 
-    The lists are made by functions: Outputs live in one program. `names` are those that the state records.
+    The lists are made by functions, as Outputs belong to one program. `names` are those recorded in the state.
     """
 
     def complaint(before, after, names=None):
-        async def ask(check, subscriptions):
+        async def check_renames(check, subscriptions):
             args = hook_args({"subscriptions": subscriptions}, {} if names is None else {"subscription_names": names})
             try:
                 await check.refuse_renames(args)
@@ -46,12 +46,14 @@ def refusal(run):
             return ""
 
         def program():
-            # As the SDK hands over a list with something secret in it: an Output of the whole.
+            # The SDK passes a list with a secret in it as one Output.
             listed = before()
-            is_secret = any(isinstance(one["endpoint"], Output) for one in listed)
-            pulumi.export("said", ask(RenameCheck("told", after()), Output.all(*listed) if is_secret else listed))
+            is_secret = any(isinstance(entry["endpoint"], Output) for entry in listed)
+            pulumi.export(
+                "message", check_renames(RenameCheck("alerts", after()), Output.all(*listed) if is_secret else listed)
+            )
 
-        return run(program).outputs["said"]
+        return run(program).outputs["message"]
 
     return complaint
 
@@ -67,7 +69,7 @@ FIRST_REVISIONS_PLAIN = [
 
 
 @pytest.mark.parametrize("after", FIRST_REVISIONS_PLAIN)
-def test_a_list_of_plain_endpoints_from_the_first_revisions_can_be_edited_at_once(refusal, after):
+def test_a_plain_list_from_the_first_revisions_can_be_edited_immediately(refusal, after):
     assert refusal(lambda: [A, B, C], after) == ""
 
 
@@ -81,7 +83,7 @@ def test_a_list_of_plain_endpoints_from_the_first_revisions_can_be_edited_at_onc
         lambda: [A, ON_CALL, C],
     ],
 )
-def test_a_list_with_a_secret_from_the_first_revisions_goes_on_while_what_stays_keeps_its_place(refusal, after):
+def test_a_secret_list_from_the_first_revisions_may_change_if_entries_keep_their_position(refusal, after):
     assert refusal(lambda: [secret(A), secret(B), secret(C)], after) == ""
 
 
@@ -90,24 +92,24 @@ def test_a_list_with_a_secret_from_the_first_revisions_goes_on_while_what_stays_
     [
         (lambda: [from_config(B), C], [("email-1", "email-e8f39b3e"), ("email-2", "email-50b313b4")]),
         (lambda: [C, from_config(B), A], [("email-0", "email-08168cd8"), ("email-2", "email-50b313b4")]),
-        (lambda: [ON_CALL, A, B, C], [(f"email-{n}", f"email-{HASHES[who]}") for n, who in enumerate("abc")]),
+        (lambda: [ON_CALL, A, B, C], [(f"email-{n}", f"email-{HASHES[letter]}") for n, letter in enumerate("abc")]),
     ],
 )
-def test_a_list_with_a_secret_from_the_first_revisions_is_not_edited_in_the_same_update(refusal, after, renamed):
-    said = refusal(lambda: [secret(A), secret(B), secret(C)], after)
+def test_a_secret_list_from_the_first_revisions_cannot_move_entries_in_the_same_update(refusal, after, renamed):
+    message = refusal(lambda: [secret(A), secret(B), secret(C)], after)
 
     for old, new in renamed:
-        assert f"told-failures-{old} must keep its name, got told-failures-{new}" in said
-    assert said.count("must keep its name") == len(renamed)
-    assert "Deploy the list of subscriptions as it was before, then edit it." in said
-    assert "@example.com" not in said
+        assert f"alerts-failures-{old} must keep its name, got alerts-failures-{new}" in message
+    assert message.count("must keep its name") == len(renamed)
+    assert "Deploy the list of subscriptions as it was before, then edit it." in message
+    assert "@example.com" not in message
 
 
-def test_the_place_in_the_list_counts_across_topics(refusal):
+def test_the_position_in_the_list_counts_across_topics(refusal):
     """The first revisions counted all subscriptions: this one was critical-email-1."""
-    said = refusal(lambda: [A, secret(ON_CALL)], lambda: [{**secret(ON_CALL), "name": "c63654f3"}])
+    message = refusal(lambda: [A, secret(ON_CALL)], lambda: [{**secret(ON_CALL), "name": "c63654f3"}])
 
-    assert "told-critical-email-1 must keep its name, got told-critical-email-c63654f3" in said
+    assert "alerts-critical-email-1 must keep its name, got alerts-critical-email-c63654f3" in message
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ def test_the_place_in_the_list_counts_across_topics(refusal):
         lambda: [{**C, "name": "pager"}],
     ],
 )
-def test_a_list_of_which_the_names_are_recorded_can_be_edited_in_any_way(refusal, after):
-    names = [f"failures-email-{HASHES[who]}" for who in "abc"]
+def test_a_list_whose_names_are_recorded_can_be_edited_in_any_way(refusal, after):
+    names = [f"failures-email-{HASHES[letter]}" for letter in "abc"]
 
     assert refusal(lambda: [A, secret(B), C], after, names) == ""
 
@@ -132,7 +134,7 @@ def test_a_list_of_which_the_names_are_recorded_can_be_edited_in_any_way(refusal
         (lambda: {**A, "name": "x"}, "failures-email-x", lambda: {**A, "name": "y"}, "failures-email-y"),
         (lambda: {**A, "name": "x"}, "failures-email-x", lambda: A, "failures-email-08168cd8"),
         (lambda: secret(A), "failures-email", lambda: A, "failures-email-08168cd8"),
-        # SNS may take these for one.
+        # SNS may consider these the same endpoint.
         (
             lambda: A,
             "failures-email-08168cd8",
@@ -141,33 +143,33 @@ def test_a_list_of_which_the_names_are_recorded_can_be_edited_in_any_way(refusal
         ),
     ],
 )
-def test_a_subscription_that_stays_is_not_renamed_later_either(refusal, before, name, after, new):
-    said = refusal(lambda: [before()], lambda: [after()], [name])
+def test_a_subscription_that_stays_is_never_renamed(refusal, before, name, after, new):
+    message = refusal(lambda: [before()], lambda: [after()], [name])
 
-    assert f"told-{name} must keep its name, got told-{new}" in said
+    assert f"alerts-{name} must keep its name, got alerts-{new}" in message
 
 
-def test_a_subscription_of_which_the_endpoint_is_not_known_yet_is_let_by(refusal):
+def test_a_subscription_with_an_unknown_endpoint_is_not_checked(refusal):
     def after():
         return [{**A, "endpoint": Output.from_input(pulumi.output.Unknown()), "name": "x"}]
 
     assert refusal(lambda: [A], after, ["failures-email-08168cd8"]) == ""
 
 
-def test_a_component_that_is_new_or_had_no_list_has_nothing_to_rename(run):
-    async def ask(check, args):
+def test_a_new_component_or_one_without_subscriptions_has_nothing_to_rename(run):
+    async def check_renames(check, args):
         await check.refuse_renames(args)
-        return "went on"
+        return "accepted"
 
     def program():
         for number, inputs in enumerate((None, {}, {"subscriptions": None})):
-            pulumi.export(str(number), ask(RenameCheck("told", [A]), hook_args(inputs)))
+            pulumi.export(str(number), check_renames(RenameCheck("alerts", [A]), hook_args(inputs)))
 
-    assert run(program).outputs == {"0": "went on", "1": "went on", "2": "went on"}
+    assert run(program).outputs == {"0": "accepted", "1": "accepted", "2": "accepted"}
 
 
 @pytest.mark.parametrize(
-    ("outputs", "former"),
+    ("outputs", "may_have_former_names"),
     [
         (None, True),
         ({}, True),
@@ -175,16 +177,16 @@ def test_a_component_that_is_new_or_had_no_list_has_nothing_to_rename(run):
         ({"subscription_names": ["failures-email-08168cd8"]}, False),
     ],
 )
-def test_names_are_recorded_at_once_where_none_can_be_left_from_before(run, outputs, former):
-    """Otherwise a list whose last update failed at a bad entry could not be mended: nothing would be on record."""
+def test_former_names_are_ruled_out_once_names_are_recorded(run, outputs, may_have_former_names):
+    """Otherwise a list whose last update failed at a bad entry could not be repaired: no names would be recorded."""
 
-    async def ask(check):
-        said = [check.may_have_former_names]
+    async def check_renames(check):
+        results = [check.may_have_former_names]
         await check.refuse_renames(hook_args({"subscriptions": [A]}, outputs))
-        said.append(check.may_have_former_names)
+        results.append(check.may_have_former_names)
         check.note_creation(hook_args(None))
-        return [*said, check.may_have_former_names]
+        return [*results, check.may_have_former_names]
 
-    said = run(lambda: pulumi.export("said", ask(RenameCheck("told", [A])))).outputs["said"]
+    results = run(lambda: pulumi.export("message", check_renames(RenameCheck("alerts", [A])))).outputs["message"]
 
-    assert said == [True, former, False]
+    assert results == [True, may_have_former_names, False]

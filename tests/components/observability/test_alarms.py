@@ -1,4 +1,4 @@
-"""How alarms are put together: their descriptions, their rules, and the limits of both."""
+"""How alarms are composed: their descriptions, their rules, and the limits of both."""
 
 import re
 
@@ -13,19 +13,19 @@ RUNBOOK = "https://example.com/runbook"
 
 @pytest.mark.parametrize("length", [20, 900, 1000])
 @pytest.mark.parametrize("meaning", ["It fails.", "It fails in a way that takes long to tell. " * 40])
-def test_a_description_fits_and_leads_to_the_runbook_whatever_its_url_is(length, meaning):
+def test_a_description_fits_and_links_to_the_runbook_whatever_its_url_is(length, meaning):
     runbook = RUNBOOK + "x" * (length - len(RUNBOOK))
 
-    said = describe(meaning, runbook, "rotation-events-are-not-delivered")
+    description = describe(meaning, runbook, "rotation-events-are-not-delivered")
 
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: up to 1024 characters.
-    assert len(said) <= 1024
-    assert runbook in said
-    assert said.endswith("#rotation-events-are-not-delivered") == (length < 1000)
-    assert said.startswith("It fails") == (length < 1000)
+    assert len(description) <= 1024
+    assert runbook in description
+    assert description.endswith("#rotation-events-are-not-delivered") == (length < 1000)
+    assert description.startswith("It fails") == (length < 1000)
 
 
-def test_a_runbook_that_is_given_with_a_fragment_keeps_it():
+def test_a_runbook_url_with_a_fragment_keeps_it():
     assert describe("It fails.", f"{RUNBOOK}#on-call", "it-fails") == f"It fails. {RUNBOOK}#on-call"
 
 
@@ -50,7 +50,7 @@ class Owner(pulumi.ComponentResource):
     ],
     ids=["few", "many", "long"],
 )
-def test_every_cause_pages_within_what_cloudwatch_takes_as_a_rule(run, causes):
+def test_every_cause_pages_within_the_limits_of_cloudwatch_for_a_rule(run, causes):
     recording = run(lambda: Owner(causes))
     metrics = {resource.outputs["name"]: resource for resource in recording.of_type(METRIC)}
     composites = {resource.inputs["alarmName"]: resource.inputs for resource in recording.of_type(COMPOSITE)}
@@ -73,18 +73,18 @@ def test_every_cause_pages_within_what_cloudwatch_takes_as_a_rule(run, causes):
     assert [name for name, inputs in composites.items() if inputs.get("alarmActions")] == [top]
 
 
-def test_what_one_rule_can_have_is_not_split():
+def test_causes_that_fit_into_one_rule_are_not_split():
     assert split(["x" * 50] * 100) == [100]
 
 
-def test_a_metric_alarm_pages_nobody(run):
+def test_a_metric_alarm_has_no_actions(run):
     [alarm] = run(lambda: Owner(["cause"])).of_type(METRIC)
 
     assert {"alarmActions", "okActions", "insufficientDataActions"}.isdisjoint(alarm.inputs)
 
 
-def test_two_deployments_do_not_share_an_alarm(run):
-    """CloudWatch takes a second alarm of the same name for an update of the first; Pulumi names only metric alarms."""
+def test_two_deployments_have_different_alarms(run):
+    """CloudWatch treats a second alarm of the same name as an update of the first; Pulumi names only metric alarms."""
     recording = run(lambda: Owner(["cause"]))
     [metric], [composite] = recording.of_type(METRIC), recording.of_type(COMPOSITE)
 

@@ -1,4 +1,4 @@
-"""What is watched, when it rings, and whom: nothing of the product fails unheard, and each cause pages once."""
+"""What is monitored and when it pages: no part of the product fails unnoticed, and each cause pages once."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def full(guard):
     return guard(**EVERYTHING)
 
 
-def watched(recording, metric):
+def alarm_dimensions(recording, metric):
     """The values of the dimension of each alarm on this metric."""
     alarms = [resource.inputs for resource in recording.of_type(METRIC) if resource.inputs["metricName"] == metric]
     return [value for alarm in alarms for value in alarm["dimensions"].values()]
@@ -55,54 +55,54 @@ def children(inputs):
 
 
 @pytest.mark.parametrize("size", ["plain", "full"])
-def test_every_dead_letter_queue_is_watched(size, request):
+def test_every_dead_letter_queue_has_an_alarm(size, request):
     recording = request.getfixturevalue(size)
     dead = [resource.outputs["name"] for resource in recording.of_type(QUEUE) if "dead-letters" in resource.name]
 
     assert len(dead) == {"plain": 4, "full": 5}[size]
-    assert sorted(watched(recording, "ApproximateNumberOfMessagesVisible")) == sorted(dead)
+    assert sorted(alarm_dimensions(recording, "ApproximateNumberOfMessagesVisible")) == sorted(dead)
 
 
 @pytest.mark.parametrize("metric", ["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
-def test_every_rule_is_watched_those_of_the_user_too(full, metric):
+def test_every_rule_has_alarms_including_extra_rules(full, metric):
     rules = [resource.outputs["name"] for resource in full.of_type(RULE)]
 
     assert any("extra" in name for name in rules)
-    assert sorted(watched(full, metric)) == sorted(rules)
+    assert sorted(alarm_dimensions(full, metric)) == sorted(rules)
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_is_watched_but_those_of_the_demo(full, metric):
+def test_every_function_but_those_of_the_demo_has_alarms(full, metric):
     functions = [resource.outputs["name"] for resource in full.of_type(FUNCTION) if "-demo-" not in resource.name]
 
     assert len(functions) > 10
-    assert sorted(watched(full, metric)) == sorted(functions)
+    assert sorted(alarm_dimensions(full, metric)) == sorted(functions)
 
 
-def test_topics_the_workflow_and_the_schedule_are_watched(full):
+def test_the_topics_the_workflow_and_the_schedule_have_alarms(full):
     topics = [resource.outputs["name"] for resource in full.of_type(TOPIC)]
     [machine], [group] = full.of_type(MACHINE), full.of_type(GROUP)
 
     assert len(topics) == 4
-    assert sorted(watched(full, "NumberOfNotificationsFailed")) == sorted(topics)
+    assert sorted(alarm_dimensions(full, "NumberOfNotificationsFailed")) == sorted(topics)
     for metric in ("ExecutionsFailed", "ExecutionsAborted", "ExecutionsTimedOut"):
-        assert watched(full, metric) == [machine.arn]
+        assert alarm_dimensions(full, metric) == [machine.arn]
     for metric in ("InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"):
-        assert watched(full, metric) == [group.outputs["name"]]
+        assert alarm_dimensions(full, metric) == [group.outputs["name"]]
 
 
-def test_metric_alarms_page_nobody_and_each_belongs_to_one_page(full):
-    heard = [name for subject in full.of_type(COMPOSITE) for name in children(subject.inputs)]
+def test_metric_alarms_have_no_actions_and_each_belongs_to_one_composite_alarm(full):
+    referenced = [name for subject in full.of_type(COMPOSITE) for name in children(subject.inputs)]
     metrics = [resource.name.removeprefix("guard-observability-") for resource in full.of_type(METRIC)]
 
-    assert sorted(heard) == sorted(metrics)
+    assert sorted(referenced) == sorted(metrics)
     assert all(
         "alarmActions" not in resource.inputs and "okActions" not in resource.inputs
         for resource in full.of_type(METRIC)
     )
 
 
-def test_each_subject_pages_and_says_when_it_is_over(plain, full):
+def test_each_composite_alarm_notifies_when_it_starts_and_ends(plain, full):
     critical = plain.named(TOPIC, "guard-critical").arn
 
     assert {resource.name.removeprefix("guard-observability-") for resource in plain.of_type(COMPOSITE)} == SUBJECTS
@@ -111,14 +111,14 @@ def test_each_subject_pages_and_says_when_it_is_over(plain, full):
     assert len(full.of_type(COMPOSITE)) == len(SUBJECTS) + 1
 
 
-def test_a_writer_that_is_broken_pages_once(plain):
-    """Whatever shows of it: errors, age of the oldest event, events that are not recorded, dead letters."""
+def test_a_broken_writer_pages_once(plain):
+    """All its symptoms are one page: errors, age of the oldest event, events that are not recorded, dead letters."""
     shown = {"writer-errors", "oldest-event", "events-unrecorded", "unrecorded-events"}
 
     assert shown <= set(children(page(plain, "events-not-recorded")))
 
 
-def test_throttling_shows_in_many_subjects_and_pages_once(plain):
+def test_throttling_suppresses_the_alarms_that_it_causes(plain):
     cause = page(plain, "throttled-functions")
 
     assert {name.rpartition("-")[2] for name in children(cause)} == {"throttles"}
@@ -129,8 +129,8 @@ def test_throttling_shows_in_many_subjects_and_pages_once(plain):
         assert "actionsSuppressor" not in page(plain, subject)
 
 
-def test_what_a_retry_has_repaired_pages_nobody(plain):
-    """Lambda calls asynchronously three times, Step Functions six times, and the queue hands a message out again."""
+def test_an_error_that_a_retry_repaired_pages_nobody(plain):
+    """Lambda tries an asynchronous call three times, Step Functions six times, and the queue redelivers a message."""
     thresholds = {
         resource.name.removeprefix("guard-observability-").removesuffix("-errors"): resource.inputs["threshold"]
         for resource in plain.of_type(METRIC)
@@ -142,13 +142,13 @@ def test_what_a_retry_has_repaired_pages_nobody(plain):
     assert alarm(plain, "events-unrecorded")["evaluationPeriods"] == 2
 
 
-def test_the_age_of_the_oldest_event_rings_before_sqs_leaves_it_out(plain):
-    """SQS leaves out what was received more than three times: at most after three visibility timeouts."""
+def test_the_alarm_on_the_oldest_event_fires_before_sqs_omits_the_message(plain):
+    """SQS omits messages that were received more than three times: at most after three visibility timeouts."""
     visibility = plain.named(QUEUE, "guard-trail-events").inputs["visibilityTimeoutSeconds"]
     oldest = alarm(plain, "oldest-event")
 
     assert oldest["dimensions"] == {"QueueName": plain.named(QUEUE, "guard-trail-events").outputs["name"]}
-    # Later than after one retry, so that what that repairs rings nobody.
+    # Later than after one retry, so that an event that it repairs pages nobody.
     assert visibility < oldest["threshold"] < 3 * visibility
 
 
@@ -162,34 +162,34 @@ def test_the_age_of_the_oldest_event_rings_before_sqs_leaves_it_out(plain):
         ("rate(2 days)", DAY, 6),
         ("rate(56 hours)", DAY, 7),
         ("cron(*/40 * * * ? *)", 40 * MINUTE, 3),
-        # At night it rests: three times fourteen hours, and not three hours, after which it would ring every evening.
+        # It pauses at night: three times fourteen hours, not three hours, which would page every evening.
         ("cron(0 8-18 * * ? *)", 14 * HOUR, 3),
         ("cron(0 6 ? * MON,WED,FRI,SUN *)", DAY, 6),
     ],
 )
-def test_no_complete_audit_rings_after_three_periods_and_looks_back_no_more_than_aws_allows(
-    observed, expression, period, count
+def test_the_alarm_on_missing_audits_fires_after_three_periods_within_aws_limits(
+    deploy_observability, expression, period, count
 ):
-    recording = observed(schedule_expression=expression)
+    recording = deploy_observability(schedule_expression=expression)
 
     for name in ("no-complete-audit", "no-audit-yet"):
-        inputs = recording.named(METRIC, f"seen-{name}").inputs
+        inputs = recording.named(METRIC, f"monitoring-{name}").inputs
         assert (inputs["period"], inputs["evaluationPeriods"]) == (period, count)
     assert period * count <= (7 * DAY if period >= HOUR else DAY)
 
 
 @pytest.mark.parametrize("expression", ["rate(57 hours)", "rate(3 days)", "cron(0 6 ? * MON *)"])
-def test_an_audit_of_which_three_periods_are_more_than_a_week_rings_by_its_other_alarms(observed, expression):
-    recording = observed(schedule_expression=expression, max_overdue=3)
+def test_an_audit_too_rare_for_the_alarm_on_missing_audits_has_its_other_alarms(deploy_observability, expression):
+    recording = deploy_observability(schedule_expression=expression, max_overdue=3)
 
     names = {resource.name for resource in recording.of_type(METRIC)}
-    assert {"seen-no-complete-audit", "seen-no-audit-yet"}.isdisjoint(names)
-    assert {"seen-failed-audits", "seen-check-errors", "seen-schedule-dropped"} <= names
-    overdue = recording.named(METRIC, "seen-overdue-secrets").inputs
+    assert {"monitoring-no-complete-audit", "monitoring-no-audit-yet"}.isdisjoint(names)
+    assert {"monitoring-failed-audits", "monitoring-check-errors", "monitoring-schedule-dropped"} <= names
+    overdue = recording.named(METRIC, "monitoring-overdue-secrets").inputs
     assert (overdue["period"], overdue["evaluationPeriods"]) == (DAY, 1)
 
 
-def test_a_stack_whose_audits_fall_silent_rings_and_a_new_one_that_awaits_its_first_does_not(plain):
+def test_missing_audits_fire_an_alarm_but_not_before_the_first_audit_of_a_stack(plain):
     """What CloudWatch's own table of missing data says of three periods: all missing is ALARM with `breaching`, and
     with `ignore` whatever it was before; one good value and two missing is OK with either.
 
@@ -209,31 +209,33 @@ def test_a_stack_whose_audits_fall_silent_rings_and_a_new_one_that_awaits_its_fi
     assert rule.count("no-complete-audit") == rule.count("no-audit-yet") == 1
 
 
-def test_what_aws_counts_only_when_there_is_something_to_count_is_good_when_it_is_missing(full):
+def test_missing_data_of_metrics_of_aws_is_not_breaching(full):
     ours = {"AuditRunsComplete", "SecretsFlagged"}
     others = [resource.inputs for resource in full.of_type(METRIC) if resource.inputs["metricName"] not in ours]
 
     assert len(others) > 50
-    assert {one["treatMissingData"] for one in others} == {"notBreaching"}
+    assert {inputs["treatMissingData"] for inputs in others} == {"notBreaching"}
 
 
-@pytest.mark.parametrize(("limit", "rings"), [(0, True), (7, True), (499_999, True), (500_000, False), (None, False)])
-def test_secrets_over_their_limit_ring_above_max_overdue(observed, limit, rings):
-    recording = observed(**({} if limit is None else {"max_overdue": limit}))
+@pytest.mark.parametrize(
+    ("limit", "has_alarm"), [(0, True), (7, True), (499_999, True), (500_000, False), (None, False)]
+)
+def test_an_alarm_fires_on_more_overdue_secrets_than_max_overdue(deploy_observability, limit, has_alarm):
+    recording = deploy_observability(**({} if limit is None else {"max_overdue": limit}))
 
     overdue = [
         resource.inputs for resource in recording.of_type(METRIC) if resource.inputs["metricName"] == "SecretsFlagged"
     ]
     pages = [resource.name for resource in recording.of_type(COMPOSITE)]
-    assert ("seen-too-many-overdue" in pages) == rings == bool(overdue)
+    assert ("monitoring-too-many-overdue" in pages) == has_alarm == bool(overdue)
     for inputs in overdue:
         assert (inputs["comparisonOperator"], inputs["threshold"]) == ("GreaterThanThreshold", limit)
-        # Nothing is known between two audits: it neither rings again nor is it over.
+        # Between two audits there is no data: the alarm neither fires again nor ends.
         assert (inputs["statistic"], inputs["treatMissingData"]) == ("Maximum", "ignore")
 
 
-def test_it_can_be_used_alone_and_says_where_its_dashboard_is(observed):
-    recording = observed()
+def test_it_can_be_deployed_alone_and_outputs_the_url_of_its_dashboard(deploy_observability):
+    recording = deploy_observability()
     [made] = recording.of_type(DASHBOARD)
 
     assert recording.outputs["dashboard_url"] == (
@@ -251,15 +253,15 @@ def test_it_can_be_used_alone_and_says_where_its_dashboard_is(observed):
         ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
     ],
 )
-def test_the_dashboards_url_is_in_its_own_partition(observed, partition, region, host):
-    machine = f"arn:{partition}:states:{region}:111122223333:stateMachine:mend"
+def test_the_url_of_the_dashboard_is_in_its_own_partition(deploy_observability, partition, region, host):
+    machine = f"arn:{partition}:states:{region}:111122223333:stateMachine:remediation"
 
-    url = observed(state_machine_arn=machine).outputs["dashboard_url"]
+    url = deploy_observability(state_machine_arn=machine).outputs["dashboard_url"]
 
     assert url.startswith(f"https://{host}/cloudwatch/home?region={region}#dashboards/dashboard/")
 
 
-def test_the_runbook_that_is_configured_is_the_one_that_alarms_lead_to(full):
+def test_alarms_link_to_the_configured_runbook(full):
     alarms = [*full.of_type(METRIC), *full.of_type(COMPOSITE)]
 
     assert alarms
@@ -267,7 +269,7 @@ def test_the_runbook_that_is_configured_is_the_one_that_alarms_lead_to(full):
         assert re.search(r"\S\. https://example\.com/runbook#[a-z-]+$", alarm.inputs["alarmDescription"])
 
 
-def test_an_event_without_a_secret_is_not_said_to_be_unheard_of(plain):
+def test_the_alarm_on_events_without_a_secret_says_who_cannot_use_them(plain):
     # It reaches the failures topic, the audit trail and, if a rotation failed, a notice on the remediation topic.
     description = alarm(plain, "events-without-secret")["alarmDescription"]
 
@@ -276,7 +278,7 @@ def test_an_event_without_a_secret_is_not_said_to_be_unheard_of(plain):
     )
 
 
-def test_the_dashboard_shows_all_alarms_and_what_the_on_call_asks_for(full):
+def test_the_dashboard_shows_all_alarms_and_the_metrics_that_the_on_call_needs(full):
     [made] = full.of_type(DASHBOARD)
     widgets = json.loads(made.inputs["dashboardBody"])["widgets"]
     [alarms] = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
@@ -306,7 +308,7 @@ def test_the_dashboard_shows_all_alarms_and_what_the_on_call_asks_for(full):
     }
 
 
-def test_the_dashboards_body_is_as_cloudwatch_takes_it(full):
+def test_the_body_of_the_dashboard_is_what_cloudwatch_accepts(full):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html."""
     [made] = full.of_type(DASHBOARD)
     body = json.loads(made.inputs["dashboardBody"])
@@ -347,7 +349,7 @@ def test_the_dashboards_body_is_as_cloudwatch_takes_it(full):
 
 
 @pytest.fixture(scope="module")
-def observed(deploy):
+def deploy_observability(deploy):
     """Deploys Observability alone, over resources of another program."""
     functions = {name: {"function_name": f"f-{name}", "service": f"s-{name}"} for name in ("start", "claim", "end")}
     args = {
@@ -361,8 +363,8 @@ def observed(deploy):
         "schedule_group_name": "g",
         "failed_audits_queue_name": "q-failed",
         "steps": functions,
-        "state_machine_arn": "arn:aws:states:eu-west-1:111122223333:stateMachine:mend",
+        "state_machine_arn": "arn:aws:states:eu-west-1:111122223333:stateMachine:remediation",
         "unstarted_remediations_queue_name": "q-unstarted",
         "topic_names": {"critical": "t-critical"},
     }
-    return lambda **more: deploy(Observability, "seen", {**args, **more})
+    return lambda **more: deploy(Observability, "monitoring", {**args, **more})

@@ -1,4 +1,4 @@
-"""What each step of remediation may do: least, and what opts in."""
+"""What each step of remediation may do: least privilege, and opt-in by tag."""
 
 import json
 
@@ -18,7 +18,7 @@ SERVICE, DOCUMENT = f"arn:aws:ecs:{AT}:service/shop/orders", f"arn:aws:ssm:{AT}:
 ROLE = "arn:aws:iam::111122223333:role/automation"
 AUTOMATIONS = f"arn:aws:ssm:{AT}:automation-execution/*"
 STEPS = {
-    "start": may.start(f"arn:aws:states:{AT}:stateMachine:mend"),
+    "start": may.start(f"arn:aws:states:{AT}:stateMachine:remediation"),
     "claim": may.claim(HERE, INCIDENTS),
     "diagnose": may.diagnose(HERE, INCIDENTS),
     "probe": may.probe([PROBE]),
@@ -42,23 +42,23 @@ CHANGING = {
     "sns:Publish": {"notify"},
     "events:PutEvents": {"claim", "notify"},
 }
-"""Who may change or tell anything; rows of incidents aside."""
+"""The steps that may change or publish something, apart from rows of incidents."""
 
 
 def statement_of(step, action):
-    [found] = [statement for statement in STEPS[step] if action in listed(statement["Action"])]
-    return found
+    [statement] = [statement for statement in STEPS[step] if action in listed(statement["Action"])]
+    return statement
 
 
 @pytest.mark.parametrize("action", CHANGING)
-def test_each_change_is_one_steps_alone(action):
-    assert {step for step, given in STEPS.items() if action in actions(given)} == CHANGING[action]
+def test_each_changing_action_is_granted_to_its_steps_only(action):
+    assert {step for step, statements in STEPS.items() if action in actions(statements)} == CHANGING[action]
 
 
-def test_beside_these_the_steps_read_and_write_down():
-    others = {action for given in STEPS.values() for action in actions(given)} - set(CHANGING)
+def test_all_other_actions_only_read_or_use_the_incidents_table():
+    others = {action for statements in STEPS.values() for action in actions(statements)} - set(CHANGING)
 
-    assert {one for one in others if one.partition(":")[0] != "dynamodb"} == {
+    assert {action for action in others if action.partition(":")[0] != "dynamodb"} == {
         "secretsmanager:DescribeSecret",
         "secretsmanager:ListSecretVersionIds",
         "ssm:GetParameter",
@@ -66,11 +66,11 @@ def test_beside_these_the_steps_read_and_write_down():
         "ecs:DescribeServices",
         "lambda:GetFunctionConfiguration",
     }
-    assert [one for one in others if iam_actions.unknown(one)] == []
+    assert [action for action in others if iam_actions.unknown(action)] == []
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_no_step_may_read_a_value_or_do_anything_on_everything(step):
+def test_no_step_may_read_a_secret_value_or_use_a_wildcard(step):
     text = json.dumps(STEPS[step])
 
     assert "GetSecretValue" not in text
@@ -78,7 +78,7 @@ def test_no_step_may_read_a_value_or_do_anything_on_everything(step):
     assert not [action for action in actions(STEPS[step]) if "*" in action]
 
 
-def test_a_rotation_is_asked_for_where_the_tag_opts_in_and_by_the_rules_that_there_are():
+def test_rotatesecret_requires_the_tag_and_cannot_change_the_rotation_rules():
     assert statement_of("retry", "secretsmanager:RotateSecret") == {
         "Effect": "Allow",
         "Action": "secretsmanager:RotateSecret",
@@ -91,11 +91,11 @@ def test_a_rotation_is_asked_for_where_the_tag_opts_in_and_by_the_rules_that_the
     assert statement_of("retry", "lambda:InvokeFunction")["Resource"] == [PROBE, f"{PROBE}:*"]
 
 
-def test_where_no_rotation_function_is_listed_none_may_be_invoked():
+def test_without_rotation_functions_none_may_be_invoked():
     assert "lambda:InvokeFunction" not in actions(may.retry(HERE, INCIDENTS, []))
 
 
-def test_only_awscurrent_is_moved_and_only_where_the_tag_opts_in_to_repair():
+def test_only_awscurrent_may_be_moved_and_only_if_the_tag_opts_in_to_repair():
     assert statement_of("move", "secretsmanager:UpdateSecretVersionStage") == {
         "Effect": "Allow",
         "Action": "secretsmanager:UpdateSecretVersionStage",
@@ -107,11 +107,11 @@ def test_only_awscurrent_is_moved_and_only_where_the_tag_opts_in_to_repair():
     }
 
 
-def test_a_probe_is_asked_by_whatever_alias_and_no_other_function_is():
+def test_only_probe_functions_may_be_invoked_with_any_alias():
     assert STEPS["probe"] == [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [PROBE, f"{PROBE}:*"]}]
 
 
-def test_each_kind_of_target_is_restarted_by_its_own_call_and_by_arn():
+def test_each_kind_of_target_is_restarted_by_its_own_action_and_arn():
     assert statement_of("restart", "ecs:UpdateService")["Resource"] == [SERVICE]
     assert statement_of("restart", "lambda:UpdateFunctionConfiguration")["Resource"] == [API]
     assert statement_of("restart", "ssm:StartAutomationExecution")["Resource"] == [DOCUMENT, AUTOMATIONS]
@@ -127,16 +127,16 @@ def test_each_kind_of_target_is_restarted_by_its_own_call_and_by_arn():
 @pytest.mark.parametrize(
     ("target", "service"), [(SERVICE, "ecs"), (API, "lambda"), (DOCUMENT, "ssm")], ids=["ecs", "lambda", "ssm"]
 )
-def test_what_is_not_listed_is_not_granted(target, service):
-    given = [*may.restart(HERE, INCIDENTS, "switch", [target], []), *may.watch(HERE, INCIDENTS, [target])]
+def test_a_kind_without_targets_is_not_granted(target, service):
+    statements = [*may.restart(HERE, INCIDENTS, "switch", [target], []), *may.watch(HERE, INCIDENTS, [target])]
 
     others = {"ssm:GetParameter"} if service != "ssm" else set()
-    assert {one.partition(":")[0] for one in actions(given) - others} == {"dynamodb", service}
-    assert all(one["Resource"] for one in given)
+    assert {action.partition(":")[0] for action in actions(statements) - others} == {"dynamodb", service}
+    assert all(statement["Resource"] for statement in statements)
 
 
 @pytest.mark.parametrize(
-    ("given", "granted"),
+    ("document", "granted"),
     [
         ("arn:aws:ssm:eu-west-1::document/AWS-RestartEC2Instance",) * 2,
         (f"arn:aws:ssm:{AT}:document/AWS-Restart", "arn:aws:ssm:eu-west-1::document/AWS-Restart"),
@@ -144,17 +144,17 @@ def test_what_is_not_listed_is_not_granted(target, service):
         (DOCUMENT, DOCUMENT),
     ],
 )
-def test_a_document_of_aws_is_in_no_account(given, granted):
+def test_the_arn_of_a_document_of_aws_has_no_account(document, granted):
     [starting] = [
-        one
-        for one in may.restart(HERE, INCIDENTS, SWITCH, [given], [])
-        if one["Action"] == "ssm:StartAutomationExecution"
+        statement
+        for statement in may.restart(HERE, INCIDENTS, SWITCH, [document], [])
+        if statement["Action"] == "ssm:StartAutomationExecution"
     ]
 
     assert starting["Resource"] == [granted, AUTOMATIONS]
 
 
-def test_who_watches_restarts_nothing():
+def test_the_watch_step_may_restart_nothing():
     assert actions(STEPS["watch"]) == {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
@@ -164,7 +164,7 @@ def test_who_watches_restarts_nothing():
     }
 
 
-def test_notices_go_to_two_topics_and_events_to_the_default_bus_under_our_own_name():
+def test_notify_may_publish_to_two_topics_and_put_events_of_its_own_source():
     assert statement_of("notify", "sns:Publish")["Resource"] == TOPICS
     events = statement_of("notify", "events:PutEvents")
     assert events["Resource"] == f"arn:aws:events:{AT}:event-bus/default"

@@ -1,4 +1,4 @@
-"""What is done about a failed rotation: the workflow, its steps, its incidents, and what stops it."""
+"""Remediation: the workflow, its steps, the incidents table, and the kill switch."""
 
 import json
 
@@ -48,16 +48,16 @@ KEY = f"arn:aws:kms:{HERE}:key/7d0e"
 
 @pytest.fixture(scope="module")
 def plain(deploy):
-    return deploy(Remediation, "mend", TOPICS)
+    return deploy(Remediation, "remediation", TOPICS)
 
 
 @pytest.fixture(scope="module")
 def full(deploy):
-    return deploy(Remediation, "mend", EVERYTHING)
+    return deploy(Remediation, "remediation", EVERYTHING)
 
 
 def functions_of(recording):
-    return {resource.name.removeprefix("mend-"): resource.inputs for resource in recording.of_type(FUNCTION)}
+    return {resource.name.removeprefix("remediation-"): resource.inputs for resource in recording.of_type(FUNCTION)}
 
 
 def environment_of(recording, step):
@@ -66,7 +66,7 @@ def environment_of(recording, step):
 
 
 @pytest.mark.parametrize(
-    ("given", "more"),
+    ("args", "more"),
     [
         ({}, set()),
         ({"remediation_mode": "notify"}, set()),
@@ -77,25 +77,27 @@ def environment_of(recording, step):
         ({"rotation_functions": [ROTATION], "restart_role_arns": [ROLE_ARN]}, set()),
     ],
 )
-def test_a_mode_has_the_functions_that_it_needs_and_no_other(deploy, given, more):
-    recording = deploy(Remediation, "mend", {**TOPICS, **given})
+def test_a_mode_has_only_the_functions_that_it_needs(deploy, args, more):
+    recording = deploy(Remediation, "remediation", {**TOPICS, **args})
 
     functions = functions_of(recording)
     assert set(functions) == ALWAYS | more
-    assert all(one["handler"] == f"handlers.remediation.{step}.handler" for step, one in functions.items())
+    assert all(inputs["handler"] == f"handlers.remediation.{step}.handler" for step, inputs in functions.items())
     roles = {resource.name for resource in recording.of_type(ROLE)}
-    assert roles == {f"mend-{step}" for step in functions} | {"mend-workflow"}
+    assert roles == {f"remediation-{step}" for step in functions} | {"remediation-workflow"}
 
 
-def test_a_function_that_a_setting_takes_away_leaves_its_log(full):
-    kept = {resource.name.removeprefix("mend-") for resource in full.of_type(LOG_GROUP) if resource.retain_on_delete}
+def test_the_log_of_a_function_that_a_setting_removes_is_retained(full):
+    retained = {
+        resource.name.removeprefix("remediation-") for resource in full.of_type(LOG_GROUP) if resource.retain_on_delete
+    }
 
-    assert kept == {"retry", "move", "probe", "restart", "watch"}
+    assert retained == {"retry", "move", "probe", "restart", "watch"}
 
 
-def test_the_workflow_is_a_standard_one_that_logs_errors_without_what_it_handles(plain):
-    machine = plain.named(MACHINE, "mend").inputs
-    log_group = plain.named(LOG_GROUP, "mend-workflow")
+def test_the_workflow_is_a_standard_one_that_logs_errors_without_execution_data(plain):
+    machine = plain.named(MACHINE, "remediation").inputs
+    log_group = plain.named(LOG_GROUP, "remediation-workflow")
 
     assert machine["type"] == "STANDARD"
     assert machine["loggingConfiguration"] == {
@@ -105,35 +107,37 @@ def test_the_workflow_is_a_standard_one_that_logs_errors_without_what_it_handles
     }
 
 
-@pytest.mark.parametrize("given", [TOPICS, EVERYTHING], ids=["plain", "full"])
-def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, given):
-    recording = deploy(Remediation, "mend", given)
+@pytest.mark.parametrize("args", [TOPICS, EVERYTHING], ids=["plain", "full"])
+def test_the_workflow_calls_all_its_steps_and_the_critical_topic(deploy, args):
+    recording = deploy(Remediation, "remediation", args)
 
-    states = json.loads(recording.named(MACHINE, "mend").inputs["definition"])["States"].values()
+    states = json.loads(recording.named(MACHINE, "remediation").inputs["definition"])["States"].values()
     called = {state["Resource"] for state in states if state["Type"] == "Task"}
-    steps = {resource.arn for resource in recording.of_type(FUNCTION) if resource.name != "mend-start"}
-    own = {f"arn:aws:states:::{one}" for one in ("sns:publish", "dynamodb:getItem", "dynamodb:updateItem")}
+    steps = {resource.arn for resource in recording.of_type(FUNCTION) if resource.name != "remediation-start"}
+    own = {
+        f"arn:aws:states:::{integration}" for integration in ("sns:publish", "dynamodb:getItem", "dynamodb:updateItem")
+    }
     assert called == steps | own
-    assert TOPICS["critical_topic_arn"] in recording.named(MACHINE, "mend").inputs["definition"]
+    assert TOPICS["critical_topic_arn"] in recording.named(MACHINE, "remediation").inputs["definition"]
 
 
-def test_each_function_of_remediation_has_the_concurrency_that_is_reserved(full):
+def test_each_function_has_the_reserved_concurrency(full):
     functions = full.of_type(FUNCTION)
 
     assert {function.inputs["reservedConcurrentExecutions"] for function in functions} == {4}
     assert len(functions) > len(STEPS_OF_EVERY_MODE)
 
 
-@pytest.mark.parametrize("given", [{}, {"reserved_concurrency": 0}])
-def test_unless_it_is_asked_for_no_concurrency_is_reserved(deploy, given):
-    """A function with 0 of it would never run, and an account with a low limit could deploy nothing."""
-    functions = deploy(Remediation, "mend", {**TOPICS, **given}).of_type(FUNCTION)
+@pytest.mark.parametrize("args", [{}, {"reserved_concurrency": 0}])
+def test_by_default_no_concurrency_is_reserved(deploy, args):
+    """A function with a reserved concurrency of 0 would never run; an account with a low limit could deploy nothing."""
+    functions = deploy(Remediation, "remediation", {**TOPICS, **args}).of_type(FUNCTION)
 
     assert [function.name for function in functions if "reservedConcurrentExecutions" in function.inputs] == []
 
 
-def test_what_is_waited_for_is_what_was_set(full):
-    states = json.loads(full.named(MACHINE, "mend").inputs["definition"])["States"]
+def test_waits_and_timeouts_follow_the_settings(full):
+    states = json.loads(full.named(MACHINE, "remediation").inputs["definition"])["States"]
 
     assert states["Debounce"]["Seconds"] == 60
     assert states["Probe"]["TimeoutSeconds"] == 3 * 10 + 10 + 10
@@ -142,15 +146,15 @@ def test_what_is_waited_for_is_what_was_set(full):
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(deploy, key):
-    given = {**TOPICS, "runtime": {"kms_key_arn": key}} if key else TOPICS
+def test_the_role_of_the_workflow_may_invoke_steps_publish_and_use_the_key(deploy, key):
+    args = {**TOPICS, "runtime": {"kms_key_arn": key}} if key else TOPICS
 
-    recording = deploy(Remediation, "mend", given)
+    recording = deploy(Remediation, "remediation", args)
 
-    *rest, logs = recording.named(ROLE_POLICY, "mend-workflow").policy()
+    *rest, logs = recording.named(ROLE_POLICY, "remediation-workflow").policy()
     assert logs["Resource"] == "*"
     assert all(action.startswith("logs:") for action in logs["Action"])
-    steps = {recording.named(FUNCTION, f"mend-{step}").arn for step in ALWAYS - {"start"}}
+    steps = {recording.named(FUNCTION, f"remediation-{step}").arn for step in ALWAYS - {"start"}}
     assert set(rest[0].pop("Resource")) == steps
     expected = [
         {"Effect": "Allow", "Action": "lambda:InvokeFunction"},
@@ -158,7 +162,7 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
         {
             "Effect": "Allow",
             "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            "Resource": recording.named(TABLE, "mend-incidents").arn,
+            "Resource": recording.named(TABLE, "remediation-incidents").arn,
             "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "limit#notices"}},
         },
     ]
@@ -168,7 +172,7 @@ def test_the_workflows_role_invokes_its_steps_and_tells_people_and_uses_the_key(
 
 
 def test_only_state_machines_of_this_account_and_region_may_use_the_role(plain):
-    [trust] = plain.named(ROLE, "mend-workflow").policy("assumeRolePolicy")
+    [trust] = plain.named(ROLE, "remediation-workflow").policy("assumeRolePolicy")
 
     assert trust["Principal"] == {"Service": "states.amazonaws.com"}
     assert trust["Condition"] == {
@@ -177,35 +181,35 @@ def test_only_state_machines_of_this_account_and_region_may_use_the_role(plain):
     }
 
 
-def test_the_workflow_waits_until_its_role_may_do_its_work(plain):
-    machine = plain.named(MACHINE, "mend")
+def test_the_workflow_is_created_after_the_policy_of_its_role(plain):
+    machine = plain.named(MACHINE, "remediation")
 
-    assert plain.named(ROLE_POLICY, "mend-workflow").urn in machine.depends_on
-    assert machine.inputs["roleArn"] == plain.named(ROLE, "mend-workflow").arn
+    assert plain.named(ROLE_POLICY, "remediation-workflow").urn in machine.depends_on
+    assert machine.inputs["roleArn"] == plain.named(ROLE, "remediation-workflow").arn
 
 
-def test_what_starts_the_workflow_may_do_that_alone_and_keeps_what_it_fails_at(plain):
-    machine, dead_letters = plain.named(MACHINE, "mend"), plain.named(QUEUE, "mend-dead-letters")
+def test_the_start_function_may_only_start_the_workflow_and_has_a_dead_letter_queue(plain):
+    machine, dead_letters = plain.named(MACHINE, "remediation"), plain.named(QUEUE, "remediation-dead-letters")
 
     assert environment_of(plain, "start") == {"STATE_MACHINE_ARN": machine.arn}
-    _, starting, sending = plain.named(ROLE_POLICY, "mend-start").policy()
+    _, starting, sending = plain.named(ROLE_POLICY, "remediation-start").policy()
     assert starting == {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine.arn}
     assert sending == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": dead_letters.arn}
     [config] = plain.of_type(INVOKE_CONFIG)
-    assert config.inputs["functionName"] == plain.named(FUNCTION, "mend-start").outputs["name"]
+    assert config.inputs["functionName"] == plain.named(FUNCTION, "remediation-start").outputs["name"]
     assert config.inputs["destinationConfig"] == {"onFailure": {"destination": dead_letters.arn}}
 
 
-@pytest.mark.parametrize(("given", "days"), [({}, 14), ({"dead_letter_retention_days": 2}, 2)])
-def test_what_could_not_be_started_is_kept_as_long_as_said(deploy, given, days):
-    queue = deploy(Remediation, "mend", {**TOPICS, **given}).named(QUEUE, "mend-dead-letters")
+@pytest.mark.parametrize(("args", "days"), [({}, 14), ({"dead_letter_retention_days": 2}, 2)])
+def test_dead_letters_are_kept_for_the_configured_days(deploy, args, days):
+    queue = deploy(Remediation, "remediation", {**TOPICS, **args}).named(QUEUE, "remediation-dead-letters")
 
     assert queue.inputs["messageRetentionSeconds"] == days * 86_400
     assert queue.inputs["sqsManagedSseEnabled"] is True
 
 
-def test_the_kill_switch_says_go_until_somebody_stops_it_and_no_deployment_sets_it_back(plain):
-    switch = plain.named(PARAMETER, "mend-kill-switch")
+def test_the_kill_switch_starts_as_go_and_no_deployment_resets_it(plain):
+    switch = plain.named(PARAMETER, "remediation-kill-switch")
 
     assert (switch.inputs["type"], switch.inputs["value"]) == ("String", "go")
     # A single property that is not ignored makes the provider send the value that was deployed.
@@ -221,7 +225,7 @@ def _properties_of(resource):
 
 
 def test_incidents_are_keyed_by_secret_and_opening_time(plain):
-    table = plain.named(TABLE, "mend-incidents").inputs
+    table = plain.named(TABLE, "remediation-incidents").inputs
 
     assert (table["hashKey"], table["rangeKey"]) == ("secret_arn", "opened_at")
 
@@ -235,8 +239,8 @@ def read_by(step, args):
 @pytest.mark.parametrize(("deployed", "args"), [("plain", {}), ("full", EVERYTHING)])
 def test_each_step_gets_what_was_set_or_its_default(request, deployed, args):
     recording = request.getfixturevalue(deployed)
-    table = {"INCIDENTS_TABLE_NAME": recording.named(TABLE, "mend-incidents").outputs["name"]}
-    switch = {"KILL_SWITCH_PARAMETER_NAME": recording.named(PARAMETER, "mend-kill-switch").outputs["name"]}
+    table = {"INCIDENTS_TABLE_NAME": recording.named(TABLE, "remediation-incidents").outputs["name"]}
+    switch = {"KILL_SWITCH_PARAMETER_NAME": recording.named(PARAMETER, "remediation-kill-switch").outputs["name"]}
     back_off = {"RETRY_BASE_MINUTES": "5", "RETRY_CAP_MINUTES": "60"}
 
     assert read_by("decide", {"max_retries": 4})["MAX_RETRIES"] == "4"
@@ -253,8 +257,8 @@ def test_each_step_gets_what_was_set_or_its_default(request, deployed, args):
 
 
 def test_the_steps_that_act_get_no_settings(full):
-    table = {"INCIDENTS_TABLE_NAME": full.named(TABLE, "mend-incidents").outputs["name"]}
-    switch = {"KILL_SWITCH_PARAMETER_NAME": full.named(PARAMETER, "mend-kill-switch").outputs["name"]}
+    table = {"INCIDENTS_TABLE_NAME": full.named(TABLE, "remediation-incidents").outputs["name"]}
+    switch = {"KILL_SWITCH_PARAMETER_NAME": full.named(PARAMETER, "remediation-kill-switch").outputs["name"]}
 
     for step in ("retry", "move", "watch"):
         assert environment_of(full, step) == table
@@ -265,48 +269,48 @@ def test_the_steps_that_act_get_no_settings(full):
 @pytest.mark.parametrize(
     "url", ["https://example.com/on-call's", "https://example.com/{team}", "https://example.com/a\\b"]
 )
-def test_no_runbook_url_breaks_the_notice_of_last_resort(deploy, url):
-    recording = deploy(Remediation, "mend", {**TOPICS, "runbook_url": url})
+def test_no_runbook_url_breaks_the_last_resort_notification(deploy, url):
+    recording = deploy(Remediation, "remediation", {**TOPICS, "runbook_url": url})
 
     [machine] = recording.of_type(MACHINE)
-    said = json.loads(machine.inputs["definition"])["States"]["PublishLastResort"]["Parameters"]["Message.$"]
+    message = json.loads(machine.inputs["definition"])["States"]["PublishLastResort"]["Parameters"]["Message.$"]
     # Quotes, braces and backslashes have a meaning in a template
     # (https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html, "Reserved characters").
-    _, template, arguments = said.split("'")
+    _, template, arguments = message.split("'")
     assert template.count("{") == template.count("}") == template.count("{}") == arguments.count(", ")
     assert "\\" not in template
     assert "Runbook: https://example.com/" in template
 
 
-def test_arns_that_are_known_only_later_reach_steps_and_permissions(deploy):
+def test_arns_that_are_outputs_reach_steps_and_permissions(deploy):
     def args():
-        later = {name: pulumi.Output.from_input(arn) for name, arn in (("probe", PROBE), ("service", SERVICE))}
-        return {**TOPICS, "probe_functions": [later["probe"]], "restart_targets": [later["service"]]}
+        outputs = {name: pulumi.Output.from_input(arn) for name, arn in (("probe", PROBE), ("service", SERVICE))}
+        return {**TOPICS, "probe_functions": [outputs["probe"]], "restart_targets": [outputs["service"]]}
 
-    recording = deploy(Remediation, "mend", args)
+    recording = deploy(Remediation, "remediation", args)
 
     assert environment_of(recording, "diagnose")["PROBE_FUNCTIONS"] == json.dumps([PROBE])
     assert environment_of(recording, "claim")["RESTART_TARGETS"] == json.dumps([SERVICE])
-    assert recording.named(ROLE_POLICY, "mend-probe").policy()[1]["Resource"] == [PROBE, f"{PROBE}:*"]
-    assert recording.named(ROLE_POLICY, "mend-watch").policy()[2]["Resource"] == [SERVICE]
+    assert recording.named(ROLE_POLICY, "remediation-probe").policy()[1]["Resource"] == [PROBE, f"{PROBE}:*"]
+    assert recording.named(ROLE_POLICY, "remediation-watch").policy()[2]["Resource"] == [SERVICE]
 
 
-@pytest.mark.parametrize(("given", "days"), [({}, 90), ({"log_retention_days": 7}, 7)])
-def test_the_workflows_log_expires(deploy, given, days):
-    recording = deploy(Remediation, "mend", {**TOPICS, **given})
+@pytest.mark.parametrize(("args", "days"), [({}, 90), ({"log_retention_days": 7}, 7)])
+def test_the_log_of_the_workflow_expires(deploy, args, days):
+    recording = deploy(Remediation, "remediation", {**TOPICS, **args})
 
-    assert recording.named(LOG_GROUP, "mend-workflow").inputs["retentionInDays"] == days
+    assert recording.named(LOG_GROUP, "remediation-workflow").inputs["retentionInDays"] == days
 
 
-def test_the_outputs_lead_to_what_was_made(plain):
-    incidents, start = plain.named(TABLE, "mend-incidents"), plain.named(FUNCTION, "mend-start")
+def test_the_outputs_identify_the_resources(plain):
+    incidents, start = plain.named(TABLE, "remediation-incidents"), plain.named(FUNCTION, "remediation-start")
 
     assert plain.outputs == {
         "start_function_arn": start.arn,
         "start_function_name": start.outputs["name"],
-        "state_machine_arn": plain.named(MACHINE, "mend").arn,
-        "kill_switch_parameter_name": plain.named(PARAMETER, "mend-kill-switch").outputs["name"],
+        "state_machine_arn": plain.named(MACHINE, "remediation").arn,
+        "kill_switch_parameter_name": plain.named(PARAMETER, "remediation-kill-switch").outputs["name"],
         "incidents_table_name": incidents.outputs["name"],
         "incidents_table_arn": incidents.arn,
-        "dead_letters_url": plain.named(QUEUE, "mend-dead-letters").outputs["url"],
+        "dead_letters_url": plain.named(QUEUE, "remediation-dead-letters").outputs["url"],
     }

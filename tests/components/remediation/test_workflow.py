@@ -1,4 +1,4 @@
-"""The definition of the state machine: whatever its steps answer, an incident ends, and not unheard."""
+"""The definition of the state machine: whatever its steps return, an incident ends, and not silently."""
 
 import json
 import re
@@ -37,26 +37,26 @@ def states(definition):
     return definition["States"]
 
 
-def ways(state):
-    """Where a state leads to."""
-    found = [state, *state.get("Choices", []), *state.get("Catch", [])]
-    return [one[key] for one in found for key in ("Next", "Default") if key in one]
+def next_states(state):
+    """The states that may follow a state."""
+    sources = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return [source[key] for source in sources for key in ("Next", "Default") if key in source]
 
 
 def texts(value):
     if isinstance(value, dict):
-        return [text for pair in value.items() for one in pair for text in texts(one)]
+        return [text for pair in value.items() for inner in pair for text in texts(inner)]
     if isinstance(value, list):
-        return [text for one in value for text in texts(one)]
+        return [text for inner in value for text in texts(inner)]
     return [value] if isinstance(value, str) else []
 
 
-def test_every_way_leads_to_a_state_and_every_state_is_on_a_way(definition, states):
-    reached, ahead = set(), {definition["StartAt"]}
-    while ahead:
-        name = ahead.pop()
+def test_every_transition_leads_to_a_state_and_every_state_is_reachable(definition, states):
+    reached, pending = set(), {definition["StartAt"]}
+    while pending:
+        name = pending.pop()
         reached.add(name)
-        ahead |= set(ways(states[name])) - reached
+        pending |= set(next_states(states[name])) - reached
 
     assert reached == set(states)
     assert len(reached) > 20
@@ -67,18 +67,23 @@ def test_from_every_state_the_end_can_be_reached(states):
     size = 0
     while size < len(ends):
         size = len(ends)
-        ends |= {name for name, state in states.items() if set(ways(state)) & ends}
+        ends |= {name for name, state in states.items() if set(next_states(state)) & ends}
 
     assert ends == set(states)
 
 
-def test_whatever_goes_round_in_circles_waits_or_asks_for_a_decision(states):
+def test_every_loop_has_a_wait_or_a_decision(states):
     paused = {name for name, state in states.items() if state["Type"] == "Wait"} | {"Decide", "End"}
 
     def circles(name, seen):
         if name in seen:
             return [name]
-        return [circle for way in ways(states[name]) if way not in paused for circle in circles(way, {*seen, name})]
+        return [
+            circle
+            for next_state in next_states(states[name])
+            if next_state not in paused
+            for circle in circles(next_state, {*seen, name})
+        ]
 
     assert [name for name in states if name not in paused and circles(name, set())] == []
 
@@ -98,7 +103,7 @@ def test_every_state_has_the_fields_of_its_type(states):
         assert ("Seconds" in state) != ("SecondsPath" in state) or state["Type"] != "Wait", name
 
 
-def test_each_task_is_tried_again_and_what_it_fails_at_for_good_is_caught(states):
+def test_each_task_has_a_retry_and_a_catch(states):
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
 
     assert len(tasks) > 8
@@ -111,7 +116,7 @@ def test_each_task_is_tried_again_and_what_it_fails_at_for_good_is_caught(states
         assert catch["Next"] in ("StepFailed", "ClaimLastResort") or name in LAST_RESORT
 
 
-def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_for_hours(states):
+def test_throttling_by_lambda_is_retried_for_longer_than_an_error_but_not_for_hours(states):
     """https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html"""
     steps = {name: state for name, state in states.items() if ":function:" in state.get("Resource", "")}
 
@@ -120,25 +125,25 @@ def test_a_busy_lambda_is_waited_for_longer_than_a_function_that_fails_and_not_f
         assert {"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.SdkClientException"} <= set(
             busy["ErrorEquals"]
         )
-        # Until somebody is told at last: this step may wait, the end of the incident, and the notice of that.
+        # Before anybody is notified, this step may wait, then the end of the incident, then its notification.
         assert 600 <= longest_wait(busy) <= 1900, name
         if name in ("End", "CheckRotation", "Watch") or name.startswith(("Notify", "AddToDigest", "PublishDigest")):
             assert longest_wait(busy) <= 1000, name
     assert len(steps) >= 8
 
 
-def test_as_many_tries_as_there_may_be_leave_room_in_an_executions_history():
-    """A try of a function is three events, and its state two more; an execution may have 25,000
+def test_the_maximum_number_of_retries_fits_into_the_history_of_an_execution():
+    """An attempt of a function is three events, and its state two more; an execution may have 25,000
     (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
     states = define(restart_minutes=720)["States"]
-    looks = [
+    polls = [
         rule["NumericGreaterThanEquals"] for rule in states["RotationChecked"]["Choices"] if "Numeric" in str(rule)
     ]
     watches = [rule["NumericGreaterThanEquals"] for rule in states["Watched"]["Choices"] if "Numeric" in str(rule)]
 
-    tries = 1 + sum(rule["MaxAttempts"] for rule in states["Watch"]["Retry"])
-    assert watches[0] * (3 * tries + 8) < 25_000
-    assert looks[0] * (3 * tries + 8) * 3 < 25_000  # for each of three retries
+    attempts = 1 + sum(rule["MaxAttempts"] for rule in states["Watch"]["Retry"])
+    assert watches[0] * (3 * attempts + 8) < 25_000
+    assert polls[0] * (3 * attempts + 8) * 3 < 25_000  # for each of three retries
 
 
 def longest_wait(rule):
@@ -151,13 +156,13 @@ LAST_RESORT = {"ClaimLastResort", "ReadLastResort", "PublishLastResort", "Record
 BEFORE_THE_END = {"NotifyOpened", "NotifyRetried"}
 
 
-def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_is_told_without_a_function(states):
+def test_a_failed_step_ends_an_open_incident_and_is_otherwise_published_without_a_function(states):
     caught = {name: state["Catch"][0]["Next"] for name, state in states.items() if state["Type"] == "Task"}
 
-    nobodys = {"Claim", "End"} | {
+    without_incident = {"Claim", "End"} | {
         name for name in caught if name.startswith(("Notify", "AddToDigest", "PublishDigest"))
     } - BEFORE_THE_END
-    # Where nothing can be written or read, it is told all the same.
+    # It is published even if nothing can be written or read.
     last = {name: caught.pop(name) for name in LAST_RESORT}
     assert last == {
         "ClaimLastResort": "PublishLastResort",
@@ -165,8 +170,8 @@ def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_i
         "PublishLastResort": "Unhandled",
         "RecordLastResort": "Done",
     }
-    assert {name for name, next_ in caught.items() if next_ == "ClaimLastResort"} == nobodys
-    assert {name for name, next_ in caught.items() if next_ == "StepFailed"} == set(caught) - nobodys
+    assert {name for name, next_ in caught.items() if next_ == "ClaimLastResort"} == without_incident
+    assert {name for name, next_ in caught.items() if next_ == "StepFailed"} == set(caught) - without_incident
     assert states["PublishLastResort"]["Parameters"]["TopicArn"] == CRITICAL
     assert states["PublishLastResort"]["Resource"] == "arn:aws:states:::sns:publish"
     assert states["PublishLastResort"]["Parameters"]["Subject"] == (
@@ -177,16 +182,16 @@ def test_what_breaks_while_an_incident_is_open_ends_it_and_what_breaks_besides_i
     }
 
 
-def test_each_task_says_which_execution_asks_and_when_it_was_entered_by_the_clock_of_aws(states):
+def test_each_step_gets_the_execution_and_the_time_it_was_entered_from_step_functions(states):
     steps = [state for state in states.values() if "function:" in state.get("Resource", "")]
 
     assert len(steps) > 8
     for state in steps:
-        asks = state["Parameters"]
-        assert (asks["execution.$"], asks["entered_at.$"]) == ("$$.Execution.Id", "$$.State.EnteredTime")
+        parameters = state["Parameters"]
+        assert (parameters["execution.$"], parameters["entered_at.$"]) == ("$$.Execution.Id", "$$.State.EnteredTime")
 
 
-def test_an_execution_ends_badly_only_where_no_function_could_tell_of_it(states):
+def test_an_execution_fails_only_if_the_last_resort_notification_fails(states):
     assert {name for name, state in states.items() if state["Type"] == "Fail"} == {"Unhandled"}
 
 
@@ -201,19 +206,19 @@ def test_only_wait_states_wait(states):
     )
 
 
-def test_a_step_has_a_minute_and_the_probe_as_long_as_its_versions_take():
+def test_a_step_times_out_after_a_minute_and_the_probe_after_the_time_for_its_versions():
     limits = {name: state.get("TimeoutSeconds") for name, state in define(probe_seconds=105)["States"].items()}
 
     assert limits["Probe"] == 105
     assert {limit for name, limit in limits.items() if name != "Probe"} == {60, None}
 
 
-def test_an_errors_cause_which_may_hold_anything_is_read_nowhere(definition):
+def test_the_cause_of_an_error_which_may_hold_secrets_is_never_read(definition):
     assert not [text for text in texts(definition) if "Cause" in text and text != "Cause"]
     assert [text for text in texts(definition) if "$.error.Error" in text]
 
 
-def test_only_intrinsic_functions_that_all_interpreters_know_are_used(definition):
+def test_only_widely_supported_intrinsic_functions_are_used(definition):
     used = {name for text in texts(definition) for name in re.findall(r"States\.(\w+)\(", text)}
 
     assert used <= {"Format", "JsonToString", "MathAdd", "StringSplit", "ArrayGetItem"}
@@ -227,36 +232,36 @@ def _reads(state):
 
 
 def _after(state, before):
-    """Where a state leads to, and the fields that are there by then."""
+    """The states that may follow a state, and the fields that are set by then."""
     written = re.match(r"\$\.(\w+)$", state.get("ResultPath") or "")
     after = before | ({written[1]} if written else set())
     if state.get("ResultPath") == "$":
         after = {key.removesuffix(".$") for key in state["Parameters"]}
-    for way in ways({**state, "Catch": [], "Choices": []}):
-        yield way, after
+    for next_state in next_states({**state, "Catch": [], "Choices": []}):
+        yield next_state, after
     for catch in state.get("Catch", []):
         yield catch["Next"], before | ({"error"} if catch["ResultPath"] else set())
     for rule in state.get("Choices", []):
         yield rule["Next"], before | ({rule["Variable"].removeprefix("$.")} if "IsPresent" in rule else set())
 
 
-def test_each_state_reads_only_what_every_way_to_it_has_written(definition, states):
-    there = {definition["StartAt"]: {"heard"}}
-    ahead = [definition["StartAt"]]
-    while ahead:
-        name = ahead.pop()
-        for way, after in _after(states[name], there[name]):
-            found = after & there.get(way, after)
-            if found != there.get(way):
-                there[way] = found
-                ahead.append(way)
+def test_each_state_reads_only_fields_that_every_predecessor_sets(definition, states):
+    fields_at = {definition["StartAt"]: {"heard"}}
+    pending = [definition["StartAt"]]
+    while pending:
+        name = pending.pop()
+        for next_state, after in _after(states[name], fields_at[name]):
+            common = after & fields_at.get(next_state, after)
+            if common != fields_at.get(next_state):
+                fields_at[next_state] = common
+                pending.append(next_state)
 
-    missing = {name: _reads(state) - there[name] for name, state in states.items()}
+    missing = {name: _reads(state) - fields_at[name] for name, state in states.items()}
     assert {name: fields for name, fields in missing.items() if fields} == {}
     assert _reads(states["Decide"]) == {"incident", "look", "proofs", "backoff"}
 
 
-def test_what_a_mode_has_no_step_for_stands_nowhere_in_it():
+def test_a_mode_has_no_states_for_steps_that_it_lacks():
     notify, retry = define(VARIANTS["notify"]), define(VARIANTS["retry"])
 
     assert not {"Retry", "Move", "Probe", "Debounce", "BackOff", "NotifyRetried"} & set(notify["States"])
@@ -265,17 +270,17 @@ def test_what_a_mode_has_no_step_for_stands_nowhere_in_it():
     assert "move" not in json.dumps(retry).replace("moved", "")
 
 
-def test_a_long_watch_looks_less_often_so_that_its_history_does_not_burst():
-    def pause_and_looks(minutes):
+def test_a_long_watch_polls_less_often_to_fit_into_the_history():
+    def interval_and_polls(minutes):
         states = define(restart_minutes=minutes)["States"]
-        [late] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
-        return states["WatchRestarts"]["Seconds"], late["NumericGreaterThanEquals"]
+        [timeout_rule] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
+        return states["WatchRestarts"]["Seconds"], timeout_rule["NumericGreaterThanEquals"]
 
-    assert pause_and_looks(1) == (15, 4)
-    assert pause_and_looks(30) == (15, 120)
-    assert pause_and_looks(720) == (180, 240)
-    assert pause_and_looks(61) == (16, 229)
-    assert pause_and_looks(4320) == (1080, 240)
+    assert interval_and_polls(1) == (15, 4)
+    assert interval_and_polls(30) == (15, 120)
+    assert interval_and_polls(720) == (180, 240)
+    assert interval_and_polls(61) == (16, 229)
+    assert interval_and_polls(4320) == (1080, 240)
 
 
 DAY = 1440
@@ -291,9 +296,9 @@ ARN is scheduled, started and succeeds (https://docs.aws.amazon.com/step-functio
 @pytest.mark.parametrize("minutes", [2 * DAY, 4320])
 def test_the_longest_watch_of_a_deployment_fits_into_a_history(minutes):
     states = define(restart_minutes=minutes)["States"]
-    [late] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
-    looks = late["NumericGreaterThanEquals"]
+    [timeout_rule] = [rule for rule in states["Watched"]["Choices"] if "NumericGreaterThanEquals" in rule]
+    polls = timeout_rule["NumericGreaterThanEquals"]
     round_ = ("Restart", "Restarted", "WatchRestarts", "Watch", "Watched", "CountRestart")
 
-    assert looks * states["WatchRestarts"]["Seconds"] >= minutes * 60
-    assert looks * sum(EVENTS[states[name]["Type"]] for name in round_) < LONGEST_HISTORY / 2
+    assert polls * states["WatchRestarts"]["Seconds"] >= minutes * 60
+    assert polls * sum(EVENTS[states[name]["Type"]] for name in round_) < LONGEST_HISTORY / 2

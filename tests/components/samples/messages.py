@@ -1,4 +1,4 @@
-"""Settings of what is heard, kept and told that are right, and such that are not."""
+"""Valid and invalid settings of events, retention and notifications."""
 
 from .wrong import ACCOUNT, ARABIC_7, ARABIC_12, DEEP, FAR_TOO_DEEP, LOOP, NUMBERS, without
 

@@ -1,4 +1,4 @@
-"""Values that are wrong in many ways, for whatever setting."""
+"""Values that are invalid for most settings."""
 
 import datetime
 
@@ -43,10 +43,10 @@ JUNK = [
     [{"topic": DEEP, "protocol": LOOP, "endpoint": DEEP}],
     [{"name": "x", "to": "both", "event_pattern": {"detail": DEEP}}],
 ]
-"""What hardly any setting takes."""
+"""Values that hardly any setting accepts."""
 FAR_TOO_DEEP = {"detail": {"state": DEEP}}
 NUMBERS = [-1, 1.0, 2.5, "1", None, True, [], {}, 10**30, float("nan"), ARABIC_7]
-"""What no setting takes that is an integer."""
+"""Values that no integer setting accepts."""
 
 
 def without(mapping, *names):

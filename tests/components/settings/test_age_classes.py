@@ -10,13 +10,13 @@ MANAGED = {"key": "Managed", "value": "true"}
 SHADOWED = "class [0] includes the same secrets and comes first"
 
 
-def of(name=None, tag=None):
+def make_class(name=None, tag=None):
     """A class by a name, by a tag (`key` or `key=value`), or by both."""
     age_class = {"days": 30} if name is None else {"days": 30, "name": name}
     if tag is None:
         return age_class
-    key, given, value = tag.partition("=")
-    return {**age_class, "tag": {"key": key, "value": value} if given else {"key": key}}
+    key, separator, value = tag.partition("=")
+    return {**age_class, "tag": {"key": key, "value": value} if separator else {"key": key}}
 
 
 def reasons(*classes):
@@ -30,7 +30,7 @@ def reasons(*classes):
         "rds!db-*",  # as Amazon RDS calls what it manages
     ],
 )
-def test_a_pattern_that_a_secrets_name_can_match(pattern):
+def test_a_pattern_that_the_name_of_a_secret_can_match(pattern):
     assert can_match(pattern)
 
 
@@ -42,30 +42,30 @@ def test_a_pattern_that_a_secrets_name_can_match(pattern):
         *(None, 1, True, [], {}, b"a"),
     ],
 )
-def test_a_pattern_that_no_secrets_name_can_match(pattern):
+def test_a_pattern_that_no_name_of_a_secret_can_match(pattern):
     assert not can_match(pattern)
 
 
 @pytest.mark.parametrize(
     ("before", "shadowed"),
     [
-        (of("*"), of("a")),
-        (of("*"), of("prod/*")),
-        (of("*"), of(tag="tier")),
-        (of("*"), of("a", "tier=gold")),
-        (of("prod/*"), of("prod/*")),
-        (of("prod/*"), of("prod/*", "tier=gold")),
-        (of(tag="tier"), of(tag="tier")),
-        (of(tag="tier"), of(tag="tier=gold")),
-        (of(tag="tier"), of("prod/*", "tier=")),
-        (of(tag="tier=gold"), of("a", "tier=gold")),
-        (of(tag="tier="), of(tag="tier=")),
-        (of("prod/*", "tier"), of("prod/*", "tier=gold")),
-        (of(tag="Managed"), of("a")),
-        (of(tag="Managed=true"), of("*")),
-        (of(tag="Managed=true"), of(tag="tier")),
-        (of("*", "Managed=true"), of("a", "tier=gold")),
-        (of("*", "Managed"), of(tag="Managed=true")),
+        (make_class("*"), make_class("a")),
+        (make_class("*"), make_class("prod/*")),
+        (make_class("*"), make_class(tag="tier")),
+        (make_class("*"), make_class("a", "tier=gold")),
+        (make_class("prod/*"), make_class("prod/*")),
+        (make_class("prod/*"), make_class("prod/*", "tier=gold")),
+        (make_class(tag="tier"), make_class(tag="tier")),
+        (make_class(tag="tier"), make_class(tag="tier=gold")),
+        (make_class(tag="tier"), make_class("prod/*", "tier=")),
+        (make_class(tag="tier=gold"), make_class("a", "tier=gold")),
+        (make_class(tag="tier="), make_class(tag="tier=")),
+        (make_class("prod/*", "tier"), make_class("prod/*", "tier=gold")),
+        (make_class(tag="Managed"), make_class("a")),
+        (make_class(tag="Managed=true"), make_class("*")),
+        (make_class(tag="Managed=true"), make_class(tag="tier")),
+        (make_class("*", "Managed=true"), make_class("a", "tier=gold")),
+        (make_class("*", "Managed"), make_class(tag="Managed=true")),
     ],
 )
 def test_a_class_after_one_that_includes_it_is_unreachable(before, shadowed):
@@ -75,31 +75,31 @@ def test_a_class_after_one_that_includes_it_is_unreachable(before, shadowed):
 @pytest.mark.parametrize(
     ("before", "reachable"),
     [
-        (of("a?"), of("a*")),
-        (of("a"), of("*")),
-        (of("?"), of("*")),
-        (of("prod/*"), of("prod*")),
-        (of("prod/*"), of("prod?db")),
-        (of("prod/*"), of("PROD/*")),
-        (of("prod/*"), of("*/prod/*")),
-        (of("a*b"), of("a*")),
-        (of("aq"), of("a?")),
-        (of("*q"), of("?")),
-        (of("*x*"), of("?*")),
-        (of("[pq]*"), of("?b")),
-        (of("[!a]*"), of("*b")),
-        (of("[a-y]"), of("[a-z]")),
-        (of("*[0-9]"), of("*")),
-        (of("*a*b*"), of("*b*a*")),
-        (of(tag="tier=gold"), of(tag="tier")),
-        (of(tag="tier=gold"), of(tag="tier=silver")),
-        (of(tag="tier="), of(tag="tier")),
-        (of(tag="tier"), of(tag="Tier")),
-        (of(tag="tier"), of("a")),
-        (of("a", "tier"), of("a")),
-        (of("a", "tier"), of(tag="tier")),
-        (of("prod/*", "tier=gold"), of("prod/*", "tier")),
-        (of("a", "Managed=true"), of(tag="Managed=true")),
+        (make_class("a?"), make_class("a*")),
+        (make_class("a"), make_class("*")),
+        (make_class("?"), make_class("*")),
+        (make_class("prod/*"), make_class("prod*")),
+        (make_class("prod/*"), make_class("prod?db")),
+        (make_class("prod/*"), make_class("PROD/*")),
+        (make_class("prod/*"), make_class("*/prod/*")),
+        (make_class("a*b"), make_class("a*")),
+        (make_class("aq"), make_class("a?")),
+        (make_class("*q"), make_class("?")),
+        (make_class("*x*"), make_class("?*")),
+        (make_class("[pq]*"), make_class("?b")),
+        (make_class("[!a]*"), make_class("*b")),
+        (make_class("[a-y]"), make_class("[a-z]")),
+        (make_class("*[0-9]"), make_class("*")),
+        (make_class("*a*b*"), make_class("*b*a*")),
+        (make_class(tag="tier=gold"), make_class(tag="tier")),
+        (make_class(tag="tier=gold"), make_class(tag="tier=silver")),
+        (make_class(tag="tier="), make_class(tag="tier")),
+        (make_class(tag="tier"), make_class(tag="Tier")),
+        (make_class(tag="tier"), make_class("a")),
+        (make_class("a", "tier"), make_class("a")),
+        (make_class("a", "tier"), make_class(tag="tier")),
+        (make_class("prod/*", "tier=gold"), make_class("prod/*", "tier")),
+        (make_class("a", "Managed=true"), make_class(tag="Managed=true")),
     ],
 )
 def test_a_class_after_one_that_leaves_it_some_secrets_is_reachable(before, reachable):
@@ -109,15 +109,25 @@ def test_a_class_after_one_that_leaves_it_some_secrets_is_reachable(before, reac
 @pytest.mark.parametrize("tag", ["Managed=false", "Managed=", "Managed=True"])
 @pytest.mark.parametrize("name", [None, "*"])
 def test_a_class_by_the_managed_tag_with_another_value_is_unreachable(name, tag):
-    assert reasons(of("x"), of(name, tag)) == {1: "every secret under audit has the tag Managed=true"}
+    assert reasons(make_class("x"), make_class(name, tag)) == {1: "every secret under audit has the tag Managed=true"}
 
 
 def test_a_class_by_a_tag_that_looks_like_the_managed_one_is_reachable():
-    assert reasons(of(tag="managed=false"), of(tag="Managed2=false"), of(tag="Managed=true")) == {}
+    assert (
+        reasons(make_class(tag="managed=false"), make_class(tag="Managed2=false"), make_class(tag="Managed=true")) == {}
+    )
 
 
-def test_each_unreachable_class_is_named_with_the_first_one_that_includes_it():
-    classes = [of("prod/*"), of("prod/*"), of(tag="tier"), of("*"), of("prod/b"), of("x", "tier=gold"), of("z")]
+def test_each_unreachable_class_is_named_with_the_first_class_that_includes_it():
+    classes = [
+        make_class("prod/*"),
+        make_class("prod/*"),
+        make_class(tag="tier"),
+        make_class("*"),
+        make_class("prod/b"),
+        make_class("x", "tier=gold"),
+        make_class("z"),
+    ]
 
     assert reasons(*classes) == {
         1: "class [0] includes the same secrets and comes first",
@@ -127,18 +137,20 @@ def test_each_unreachable_class_is_named_with_the_first_one_that_includes_it():
     }
 
 
-def test_patterns_that_include_another_in_a_less_obvious_way_are_accepted():
-    assert reasons(of("prod/*"), of("prod/db-*"), of("prod/[a-z]*")) == {}
+def test_less_obvious_inclusions_of_patterns_are_not_detected():
+    assert reasons(make_class("prod/*"), make_class("prod/db-*"), make_class("prod/[a-z]*")) == {}
 
 
-def test_an_optional_field_of_null_is_as_absent():
-    assert reasons({"days": 1, "name": None, "tag": {"key": "a", "value": None}}, of(tag="a=b")) == {1: SHADOWED}
-    assert reasons({"days": 1, "name": "a*", "tag": None}, of("a*")) == {1: SHADOWED}
+def test_an_optional_field_of_null_counts_as_absent():
+    assert reasons({"days": 1, "name": None, "tag": {"key": "a", "value": None}}, make_class(tag="a=b")) == {
+        1: SHADOWED
+    }
+    assert reasons({"days": 1, "name": "a*", "tag": None}, make_class("a*")) == {1: SHADOWED}
 
 
-def test_what_is_written_is_as_short_as_it_can_be():
+def test_the_environment_variable_is_compact_json():
     assert to_environment([]) == "[]"
-    assert to_environment([of("a*", "b=c"), of(tag="d")]) == json.dumps(
+    assert to_environment([make_class("a*", "b=c"), make_class(tag="d")]) == json.dumps(
         [{"days": 30, "name": "a*", "tag_key": "b", "tag_value": "c"}, {"days": 30, "tag_key": "d"}],
         separators=(",", ":"),
     )

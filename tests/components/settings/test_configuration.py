@@ -1,4 +1,4 @@
-"""A stack's configuration, texts as the engine hands them over, becomes settings or one message."""
+"""A stack's configuration, strings as the engine passes them, becomes settings or one error message."""
 
 import contextvars
 import json
@@ -17,7 +17,7 @@ from tests.paths import ROOT
 
 KEYS = {setting.key: setting.name for setting in SETTINGS.values()}
 KINDS = {setting.key: setting.config_type for setting in SETTINGS.values()}
-NUMBERS, LISTS, MAPS, SWITCHES = (
+NUMBERS, LISTS, MAPS, BOOLEANS = (
     [key for key in KEYS if KINDS[key] == kind] for kind in ("integer", "array", "object", "boolean")
 )
 ARNS = ["probeFunctions", "rotationFunctions", "restartTargets", "restartRoleArns"]
@@ -30,7 +30,7 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:probe"
 
 @pytest.fixture
 def read():
-    """The settings that this config gives: `read(maxAgeDays="30")`. Anything that is not text is written as JSON."""
+    """The settings read from this configuration: `read(maxAgeDays="30")`. Values that are not strings become JSON."""
 
     def read_config(secret=(), **config):
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
@@ -39,12 +39,12 @@ def read():
         )
         return configuration.read(pulumi.Config("rotation-guard"))
 
-    # In a context of its own, where Pulumi keeps its config: the next test starts with none.
+    # In a separate context, because Pulumi stores its configuration there: the next test starts with none.
     return lambda **config: contextvars.copy_context().run(read_config, **config)
 
 
 @pytest.fixture
-def refused(read):
+def complaints_of(read):
     """The complaints about this config."""
 
     def complaints(**config):
@@ -59,7 +59,7 @@ def test_each_setting_is_read_by_its_type():
     assert len(NUMBERS) > 10
     assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
     assert MAPS == ["managedTag", "changeWindow", "tags"]
-    assert SWITCHES == ["deletionProtection", "demo", "drill"]
+    assert BOOLEANS == ["deletionProtection", "demo", "drill"]
 
 
 def test_without_config_everything_is_absent(read):
@@ -109,15 +109,15 @@ def test_a_key_that_is_left_empty_is_absent(read, key):
         ("drill", "false", False),
     ],
 )
-def test_zero_false_and_nothing_are_kept_apart(read, key, text, value):
-    [(name, found)] = read(**{key: text}).items()
+def test_zero_false_and_empty_are_different_values(read, key, text, value):
+    [(name, setting)] = read(**{key: text}).items()
 
     assert name == KEYS[key]
-    assert found == value
-    assert type(found) is type(value)
+    assert setting == value
+    assert type(setting) is type(value)
 
 
-def test_names_inside_lists_are_written_in_camel_case_and_patterns_are_left_alone(read):
+def test_names_inside_lists_are_converted_from_camel_case_but_not_inside_patterns(read):
     policy, pattern = {"rawMessageDelivery": ["x"]}, {"detail": {"eventPattern": ["x"], "filterPolicy": ["y"]}}
     inbox = {"topic": "critical", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"}
 
@@ -132,32 +132,32 @@ def test_names_inside_lists_are_written_in_camel_case_and_patterns_are_left_alon
     }
 
 
-def test_a_class_is_taken_as_it_is_written_with_its_tag_nested(read):
+def test_a_class_is_read_as_written_with_its_nested_tag(read):
     classes = [{"days": 7, "name": "prod/*", "tag": {"key": "tierName", "value": "gold"}}, {"days": 0, "name": "*"}]
 
     assert read(maxAgeClasses=classes) == {"max_age_classes": classes}
 
 
 @pytest.mark.parametrize("key", NUMBERS)
-def test_a_number_is_written_with_digits_alone(refused, key):
+def test_a_number_has_only_digits(complaints_of, key):
     for text in ("x", "1.0", "1e1", "+1", " 1", "1\n", "0x1", "\u0661", "true", "[]", "9" * 5000, "-"):
-        [complaint] = refused(**{key: text})
+        [complaint] = complaints_of(**{key: text})
 
         assert complaint.startswith(f"{key} must be an integer, got ")
         assert complaint.isprintable()
 
 
 @pytest.mark.parametrize("key", NUMBERS)
-def test_a_negative_number_is_refused_as_such(refused, key):
-    [complaint] = refused(**{key: "-1"})
+def test_a_negative_number_is_rejected_as_out_of_range(complaints_of, key):
+    [complaint] = complaints_of(**{key: "-1"})
 
     assert re.match(rf"{key} must be .*, got -1$", complaint)
 
 
-@pytest.mark.parametrize("key", SWITCHES)
+@pytest.mark.parametrize("key", BOOLEANS)
 @pytest.mark.parametrize("text", ["True", "FALSE", "yes", "1", "0", " true", "null", "[]"])
-def test_a_switch_is_true_or_false(refused, key, text):
-    assert refused(**{key: text}) == [f"{key} must be true or false, got {json.dumps(text)}"]
+def test_a_boolean_is_true_or_false(complaints_of, key, text):
+    assert complaints_of(**{key: text}) == [f"{key} must be true or false, got {json.dumps(text)}"]
 
 
 @pytest.mark.parametrize("key", LISTS + MAPS)
@@ -165,16 +165,16 @@ def test_a_switch_is_true_or_false(refused, key, text):
     "text",
     ["x", "{", "1", "null", "true", '"x"', "[NaN]", "[" * 100_000, "[" + "9" * 5000 + "]", '{"a": Infinity}', "'"],
 )
-def test_a_list_or_map_that_cannot_be_read_is_refused(refused, key, text):
-    [complaint] = refused(**{key: text})
+def test_a_list_or_map_that_cannot_be_parsed_is_rejected(complaints_of, key, text):
+    [complaint] = complaints_of(**{key: text})
 
     assert complaint.startswith(f"{key} must be a {'list' if key in LISTS else 'map'}, got ")
     assert len(complaint) < 200
 
 
 @pytest.mark.parametrize(("key", "text"), [(key, "{}") for key in LISTS] + [(key, "[]") for key in MAPS])
-def test_a_list_is_no_map_and_a_map_no_list(refused, key, text):
-    [complaint] = refused(**{key: text})
+def test_a_list_is_not_accepted_as_a_map_nor_a_map_as_a_list(complaints_of, key, text):
+    [complaint] = complaints_of(**{key: text})
 
     assert complaint == f"{key} must be a {'list' if key in LISTS else 'map'}, got {json.dumps(text)}"
 
@@ -184,15 +184,15 @@ def test_a_list_is_no_map_and_a_map_no_list(refused, key, text):
     [[None], [1], [[]], ["x"], [{}], [{"topic": None}], [{"name": None, "eventPattern": None, "to": []}], [[[[]]]]],
 )
 @pytest.mark.parametrize("key", LISTS)
-def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
-    complaints = refused(**{key: entries})
+def test_an_invalid_entry_is_rejected_by_its_index(complaints_of, key, entries):
+    complaints = complaints_of(**{key: entries})
 
     assert complaints
     assert all(complaint.startswith(f"{key}[0]") for complaint in complaints)
 
 
 @pytest.mark.parametrize(
-    ("config", "named"),
+    ("config", "expected"),
     [
         ({"subscriptions": [{**EMAIL, "rawMessageDelivery": "x"}]}, "subscriptions[0].rawMessageDelivery must be "),
         ({"subscriptions": [{**EMAIL, "filterPolicy": {}}]}, "subscriptions[0].filterPolicy must be "),
@@ -214,32 +214,36 @@ def test_an_entry_that_is_none_is_refused_by_its_place(refused, key, entries):
         ({"managedTag": {"key": "a", "value": True}}, "managedTag must be a tag whose value is text (in quotes)"),
     ],
 )
-def test_complaints_write_names_as_the_config_does(refused, config, named):
-    [complaint] = [one for one in refused(**config) if "deadLetter" in one or not one.startswith("deadLetter")][:1]
+def test_errors_spell_names_as_the_configuration_does(complaints_of, config, expected):
+    [complaint] = [
+        complaint
+        for complaint in complaints_of(**config)
+        if "deadLetter" in complaint or not complaint.startswith("deadLetter")
+    ][:1]
 
-    assert complaint.startswith(named)
+    assert complaint.startswith(expected)
     assert "_" not in complaint.partition(", got ")[0].replace("_.:/=+-@", "")
 
 
-def test_a_key_that_nobody_declared_is_refused_with_the_one_that_was_meant(refused):
-    assert refused(maxAgeDay="3") == ["maxAgeDay is not a setting; did you mean maxAgeDays?"]
-    assert refused(max_age_days="3") == ["max_age_days is not a setting; did you mean maxAgeDays?"]
-    [complaint] = refused(colour="red")
+def test_an_undeclared_key_is_rejected_with_a_suggestion(complaints_of):
+    assert complaints_of(maxAgeDay="3") == ["maxAgeDay is not a setting; did you mean maxAgeDays?"]
+    assert complaints_of(max_age_days="3") == ["max_age_days is not a setting; did you mean maxAgeDays?"]
+    [complaint] = complaints_of(colour="red")
     assert complaint == f"colour is not a setting; settings are {', '.join(sorted(KEYS))}"
 
 
-def test_keys_of_other_namespaces_are_none_of_our_business(run):
-    found = {}
+def test_keys_of_other_namespaces_are_ignored(run):
+    settings = {}
 
-    run(lambda: found.update(configuration.read(pulumi.Config())), config={"aws:region": "eu-west-1", "x:y": "z"})
+    run(lambda: settings.update(configuration.read(pulumi.Config())), config={"aws:region": "eu-west-1", "x:y": "z"})
 
-    assert found == {}
+    assert settings == {}
 
 
-def test_everything_that_is_wrong_is_in_one_message(refused):
+def test_all_errors_are_in_one_message(complaints_of):
     wrong = {
         **dict.fromkeys(NUMBERS, "x"),
-        **dict.fromkeys(SWITCHES, "maybe"),
+        **dict.fromkeys(BOOLEANS, "maybe"),
         **dict.fromkeys(LISTS, "[null]"),
         **dict.fromkeys(MAPS, "[]"),
         "scheduleExpression": "rate(0 hours)",
@@ -252,9 +256,9 @@ def test_everything_that_is_wrong_is_in_one_message(refused):
         "nobody": "x",
     }
 
-    named = [complaint.split()[0].partition("[")[0] for complaint in refused(**wrong)]
+    names = [complaint.split()[0].partition("[")[0] for complaint in complaints_of(**wrong)]
 
-    assert sorted(named) == sorted([*KEYS, "nobody"])
+    assert sorted(names) == sorted([*KEYS, "nobody"])
 
 
 SECRET = "s3cr3t"
@@ -288,8 +292,8 @@ SECRET = "s3cr3t"
         ("subscriptions", f"[{SECRET}"),
     ],
 )
-def test_a_secret_value_is_refused_without_repeating_it(refused, key, text):
-    complaints = refused(secret=[key], **{key: text})
+def test_a_secret_value_is_rejected_without_repeating_it(complaints_of, key, text):
+    complaints = complaints_of(secret=[key], **{key: text})
 
     assert complaints
     for complaint in complaints:
@@ -298,17 +302,17 @@ def test_a_secret_value_is_refused_without_repeating_it(refused, key, text):
         assert complaint.endswith(", got a secret value")
 
 
-def test_a_secret_tag_is_not_repeated_in_a_complaint_about_a_class(refused):
+def test_a_secret_tag_is_not_repeated_in_an_error_about_a_class(complaints_of):
     tag, classes = {"key": "audit", "value": SECRET}, [{"days": 1, "tag": {"key": "audit", "value": "no"}}]
 
-    assert refused(secret=["managedTag"], managedTag=tag, maxAgeClasses=classes) == [
+    assert complaints_of(secret=["managedTag"], managedTag=tag, maxAgeClasses=classes) == [
         "maxAgeClasses[0] must be a class that a secret can get into, got a secret value"
     ]
 
 
 @pytest.mark.parametrize("secret", [["queueRetentionDays"], ["deadLetterRetentionDays"]])
-def test_a_secret_number_is_not_repeated_in_a_complaint_about_another(refused, secret):
-    [complaint] = refused(secret=secret, queueRetentionDays="13", deadLetterRetentionDays="12")
+def test_a_secret_number_is_not_repeated_in_an_error_about_another(complaints_of, secret):
+    [complaint] = complaints_of(secret=secret, queueRetentionDays="13", deadLetterRetentionDays="12")
 
     shown = {"queueRetentionDays": "13", "deadLetterRetentionDays": "12"}
     for key, value in shown.items():
@@ -316,7 +320,7 @@ def test_a_secret_number_is_not_repeated_in_a_complaint_about_another(refused, s
 
 
 def test_secret_endpoints_and_arns_stay_secret(run):
-    found = {}
+    read_settings = {}
 
     def program():
         settings = configuration.read(pulumi.Config())
@@ -324,7 +328,7 @@ def test_secret_endpoints_and_arns_stay_secret(run):
         pulumi.export("endpoint", settings["subscriptions"][0]["endpoint"])
         for name, value in (("key", settings["kms_key_arn"]), ("endpoint", settings["subscriptions"][0]["endpoint"])):
             pulumi.export(f"{name} is secret", pulumi.Output.from_input(value).is_secret())
-        found.update(settings)
+        read_settings.update(settings)
 
     config = {"rotation-guard:subscriptions": json.dumps([EMAIL]), "rotation-guard:kmsKeyArn": KEY_ARN}
     outputs = run(program, config=config, secret_keys=tuple(config)).outputs
@@ -335,7 +339,7 @@ def test_secret_endpoints_and_arns_stay_secret(run):
         "endpoint": "team@example.com",
         "endpoint is secret": True,
     }
-    assert found["subscriptions"][0]["topic"] == "failures"
+    assert read_settings["subscriptions"][0]["topic"] == "failures"
 
 
 @pytest.mark.parametrize("key", ARNS)
@@ -344,25 +348,25 @@ def test_arns_in_a_secret_list_stay_secret(run, key):
 
     def program():
         settings: dict[str, Any] = {**configuration.read(pulumi.Config())}
-        [found] = settings[KEYS[key]]
-        pulumi.export("arn", found)
-        pulumi.export("secret", found.is_secret())
+        [output] = settings[KEYS[key]]
+        pulumi.export("arn", output)
+        pulumi.export("secret", output.is_secret())
 
     config = {f"rotation-guard:{key}": json.dumps([arn])}
     assert run(program, config=config, secret_keys=tuple(config)).outputs == {"arn": arn, "secret": True}
 
 
-def test_the_program_refuses_bad_config_before_anything_is_made(run):
+def test_the_program_rejects_invalid_configuration_before_creating_resources(run):
     program = ROOT / "__main__.py"
     messages = []
 
-    def refused_program():
+    def check_program():
         with pytest.raises(InvalidSettings) as refusal:
             runpy.run_path(str(program), run_name="__main__")
         messages.append(str(refusal.value))
 
     config = {"rotation-guard:maxAgeDays": "-1", "rotation-guard:demo": "maybe"}
-    assert run(refused_program, config=config).resources == []
+    assert run(check_program, config=config).resources == []
     assert messages == [
         "rotation-guard has 2 settings that cannot be deployed:\n"
         '  demo must be true or false, got "maybe"\n'

@@ -1,4 +1,4 @@
-"""How long names may be, so that AWS takes what is made of them."""
+"""How long names may be, so that AWS accepts the names derived from them."""
 
 import pytest
 
@@ -41,28 +41,28 @@ LIMITS = {
 }
 
 
-def test_the_longest_name_is_the_one_with_which_all_resources_have_names_that_aws_takes(guard):
+def test_the_maximum_length_of_the_component_name_follows_from_the_limits_of_aws(guard):
     everything = guard(**EVERYTHING)
     fixed = [resource for resource in everything.custom() if "-events-extra-" not in resource.name]
     limited = {
-        (one.type, one.name): LIMITS[one.type] - ACTUALLY_ADDED - (len(one.name) - len("guard"))
-        for one in fixed
-        if one.type in LIMITS
+        (resource.type, resource.name): LIMITS[resource.type] - ACTUALLY_ADDED - (len(resource.name) - len("guard"))
+        for resource in fixed
+        if resource.type in LIMITS
     }
 
     assert {kind for kind, _ in limited} > {"aws:lambda/function:Function", "aws:cloudwatch/eventRule:EventRule"}
     shortest = min(limited.values())
-    assert shortest == LONGEST_NAME, [name for name, most in limited.items() if most == shortest]
+    assert shortest == LONGEST_NAME, [name for name, maximum in limited.items() if maximum == shortest]
 
 
 @pytest.mark.parametrize("name", ["", "with space", "dotted.name", "ü", "x\n"])
-def test_the_components_name_has_characters_that_all_names_may_have(name):
+def test_the_component_name_has_only_characters_that_all_names_may_have(name):
     [complaint] = complaints_about({}, component=name)
 
     assert complaint.startswith("the component's name must be letters, digits, '_' or '-', got ")
 
 
-def test_the_components_name_fits():
+def test_the_component_name_has_a_maximum_length():
     assert complaints_about({}, component="n" * LONGEST_NAME) == []
 
     [complaint] = complaints_about({}, component="n" * (LONGEST_NAME + 1))
@@ -71,44 +71,48 @@ def test_the_components_name_fits():
     assert complaint.endswith(f" with {LONGEST_NAME + 1}")
 
 
-@pytest.mark.parametrize(("component", "most"), [("rotation-guard", 24), ("n" * 18, 24), ("n" * 24, 18), ("n" * 34, 8)])
-def test_the_name_of_an_extra_rule_fits_into_that_of_its_component(component, most):
+@pytest.mark.parametrize(
+    ("component", "maximum"), [("rotation-guard", 24), ("n" * 18, 24), ("n" * 24, 18), ("n" * 34, 8)]
+)
+def test_the_maximum_length_of_the_name_of_a_rule_depends_on_the_component_name(component, maximum):
     # A rule of EventBridge has a name of 64 characters at most.
-    assert most == 24 or len(f"{component}-events-extra-{'r' * most}") + ACTUALLY_ADDED == 64
-    assert complaints_about({"extra_rules": [rule(name="r" * most)]}, component=component) == []
-    if most == 24:
+    assert maximum == 24 or len(f"{component}-events-extra-{'r' * maximum}") + ACTUALLY_ADDED == 64
+    assert complaints_about({"extra_rules": [rule(name="r" * maximum)]}, component=component) == []
+    if maximum == 24:
         return
 
-    [complaint] = complaints_about({"extra_rules": [rule(name="r" * (most + 1))]}, component=component)
+    [complaint] = complaints_about({"extra_rules": [rule(name="r" * (maximum + 1))]}, component=component)
 
-    assert complaint.startswith(f"extra_rules[0].name must be at most {most} characters in the component {component}, ")
+    assert complaint.startswith(
+        f"extra_rules[0].name must be at most {maximum} characters in the component {component}, "
+    )
 
 
-@pytest.mark.parametrize(("autonaming", "is_refused"), [(None, True), ('{"mode": "verbatim"}', False)])
-def test_where_the_stack_has_names_of_its_own_kind_pulumi_adds_nothing_that_is_known(run, autonaming, is_refused):
+@pytest.mark.parametrize(("autonaming", "is_rejected"), [(None, True), ('{"mode": "verbatim"}', False)])
+def test_lengths_are_not_checked_if_the_stack_configures_autonaming(run, autonaming, is_rejected):
     complaints = []
     config = {"pulumi:autonaming": autonaming} if autonaming else {}
 
     run(lambda: complaints.extend(complaints_about({}, component="n" * (LONGEST_NAME + 1))), config=config)
 
-    assert bool(complaints) is is_refused
+    assert bool(complaints) is is_rejected
 
 
-def test_a_secret_rules_name_is_not_repeated():
-    given = {"extra_rules": [rule(name="r" * 20)]}
+def test_the_name_of_a_secret_rule_is_not_repeated():
+    settings = {"extra_rules": [rule(name="r" * 20)]}
 
-    [complaint] = complaints_about(given, component="n" * 30, secret_settings=frozenset({"extra_rules"}))
+    [complaint] = complaints_about(settings, component="n" * 30, secret_settings=frozenset({"extra_rules"}))
 
     assert complaint.endswith(", got a secret value")
 
 
-def test_a_component_refuses_a_name_that_is_too_long_before_anything_is_made(run):
-    refused = []
+def test_a_component_rejects_a_name_that_is_too_long_before_creating_resources(run):
+    rejections = []
 
     def program():
         with pytest.raises(InvalidSettings, match=f"the component's name must be at most {LONGEST_NAME} characters"):
             RotationGuard("n" * 40)
-        refused.append(True)
+        rejections.append(True)
 
     assert run(program).resources == []
-    assert refused
+    assert rejections

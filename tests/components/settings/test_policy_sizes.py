@@ -1,4 +1,4 @@
-"""Lists that do not fit into the policy of a role are refused; what fits is what the component's own policies show."""
+"""Lists that do not fit into a policy are rejected; the limits are compared with the component's own policies."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ QUOTA = 10_240
 """Characters without white space, of all inline policies of a role
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-TOPIC = "arn:aws:sns:eu-west-1:111122223333:told"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:alerts"
 TOPICS = {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC, "remediation_mode": "repair"}
 
 
@@ -27,31 +27,33 @@ def roles(count):
     return [f"arn:aws:iam::111122223333:role/automation/restart-{number:04}" for number in range(count)]
 
 
-def find_most(setting, make, **given):
-    """How many entries are taken, by halving."""
+def find_maximum(setting, make, **others):
+    """The maximum number of entries that are accepted, by bisection."""
     low, high = 0, 1000
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if complaints_about({setting: make(middle), **given}) else (middle, high)
+        low, high = (low, middle) if complaints_about({setting: make(middle), **others}) else (middle, high)
     return low
 
 
-def written(recording, step):
-    """The characters of a step's policy as the component asks for it."""
+def policy_length(recording, step):
+    """The number of characters in a step's policy."""
     return len(re.sub(r"\s", "", recording.named(ROLE_POLICY, f"rotation-guard-remediation-{step}").inputs["policy"]))
 
 
 @pytest.mark.parametrize(
     ("setting", "make", "step"), [("rotation_functions", functions, "retry"), ("restart_role_arns", roles, "restart")]
 )
-def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, make, step):
-    given = {"restart_targets": functions(1)} if step == "restart" else {}
-    most = find_most(setting, make, **given)
-    assert most > 50
+def test_a_list_may_be_as_long_as_fits_into_its_policy(deploy, setting, make, step):
+    others = {"restart_targets": functions(1)} if step == "restart" else {}
+    maximum = find_maximum(setting, make, **others)
+    assert maximum > 50
 
     fewer, fits = (
-        written(deploy(Remediation, "rotation-guard-remediation", {**TOPICS, **given, setting: make(count)}), step)
-        for count in (most - 1, most)
+        policy_length(
+            deploy(Remediation, "rotation-guard-remediation", {**TOPICS, **others, setting: make(count)}), step
+        )
+        for count in (maximum - 1, maximum)
     )
 
     # What the names of other resources add is not exact to the character.
@@ -69,7 +71,7 @@ def test_a_list_may_be_as_long_as_the_policy_that_it_ends_in(deploy, setting, ma
         ),
     ],
 )
-def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
+def test_a_list_that_does_not_fit_is_rejected(setting, make, limit):
     [complaint] = complaints_about({setting: make(300)})
     [hidden] = complaints_about({setting: make(300)}, secret_settings=frozenset({setting}))
 
@@ -78,24 +80,24 @@ def test_a_list_that_does_not_fit_is_refused(setting, make, limit):
     assert hidden == f"{setting}{limit}a secret value"
 
 
-WHERE = {
+EVENTS_ARGS = {
     "failures_topic_arn": "arn:aws:sns:eu-west-1:111122223333:rotation-guard-failures-0a1b2c3",
     "audit_queue_arn": "arn:aws:sqs:eu-west-1:111122223333:rotation-guard-trail-events-0a1b2c3",
     "audit_queue_url": "https://sqs.eu-west-1.amazonaws.com/111122223333/rotation-guard-trail-events-0a1b2c3",
     "start_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:rotation-guard-remediation-start-0a1b2c3",
     "start_function_name": "rotation-guard-remediation-start-0a1b2c3",
 }
-"""What the rules of the whole product send events to."""
+"""Arguments with names as long as those in a deployment of the whole product."""
 
 
 def rules(count):
     return [rule(name=f"r{number:04}") for number in range(count)]
 
 
-def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
+def test_extra_rules_may_be_as_many_as_fit_into_the_policy_of_their_queue(deploy):
     """8,192 bytes (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html)."""
-    most = find_most("extra_rules", rules)
-    recording = deploy(RotationEvents, "rotation-guard-events", {**WHERE, "extra_rules": rules(most)})
+    maximum = find_maximum("extra_rules", rules)
+    recording = deploy(RotationEvents, "rotation-guard-events", {**EVENTS_ARGS, "extra_rules": rules(maximum)})
     policies = {
         resource.name: len(resource.inputs["policy"])
         for resource in recording.of_type("aws:sqs/queuePolicy:QueuePolicy")
@@ -104,25 +106,25 @@ def test_extra_rules_may_be_as_many_as_the_policy_of_their_queue_holds(deploy):
 
     assert 8192 - of_a_rule - 30 < max(policies.values()) <= 8192
 
-    [complaint] = complaints_about({"extra_rules": rules(most + 1)})
+    [complaint] = complaints_about({"extra_rules": rules(maximum + 1)})
 
     assert complaint.startswith("extra_rules must be at most 8192 bytes as the policy of their queue names them, got 8")
 
 
-def test_the_functions_of_the_demo_and_a_key_count_as_well():
-    most = find_most("rotation_functions", functions)
+def test_the_functions_of_the_demo_count_towards_the_limit():
+    maximum = find_maximum("rotation_functions", functions)
     key = {"kms_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/7d0e-11"}
 
-    assert find_most("rotation_functions", functions, demo=True) == most - 1
+    assert find_maximum("rotation_functions", functions, demo=True) == maximum - 1
     # It retries nothing with the key.
-    assert find_most("rotation_functions", functions, **key) == most
+    assert find_maximum("rotation_functions", functions, **key) == maximum
 
 
-def test_what_is_known_only_later_is_left_to_the_deployment():
+def test_outputs_are_left_to_the_deployment():
     assert complaints_about({"rotation_functions": [pulumi.Output.from_input(arn) for arn in functions(300)]}) == []
 
 
-def test_a_policy_that_is_known_only_later_fails_the_deployment_in_one_sentence(run):
+def test_a_policy_of_outputs_that_is_too_large_fails_the_deployment_with_one_message(run):
     def program():
         args: Any = {**TOPICS, "rotation_functions": [pulumi.Output.from_input(arn) for arn in functions(300)]}
         Remediation("guard-remediation", args)

@@ -1,4 +1,4 @@
-"""What the settings of remediation ask of each other, and which of their values may be known only later."""
+"""Constraints between the settings of remediation, and which values may be Outputs."""
 
 import pulumi
 import pytest
@@ -9,16 +9,16 @@ from tests.components.samples.remediation import FUNCTION, SERVICE
 
 
 @pytest.mark.parametrize("setting", ARN_LISTS)
-def test_arns_in_a_list_may_be_known_only_later(setting):
-    later = [pulumi.Output.from_input("anything"), pulumi.Output.from_input("anything")]
+def test_arns_in_a_list_may_be_outputs(setting):
+    outputs = [pulumi.Output.from_input("anything"), pulumi.Output.from_input("anything")]
 
-    assert complaints_about({setting: later}) == []
-    assert [complaint[: len(setting) + 3] for complaint in complaints_about({setting: [*later, "x"]})] == [
+    assert complaints_about({setting: outputs}) == []
+    assert [complaint[: len(setting) + 3] for complaint in complaints_about({setting: [*outputs, "x"]})] == [
         f"{setting}[2]"
     ]
 
 
-def test_two_lists_that_fit_each_but_not_together_are_refused_by_the_longer_one():
+def test_two_lists_that_fit_alone_but_not_together_are_rejected_by_the_longer_list():
     probes, targets = [f"{FUNCTION}-{n}" for n in range(30)], [f"{SERVICE}-{n}" for n in range(30)]
 
     assert complaints_about({"probe_functions": probes}) == complaints_about({"restart_targets": targets}) == []

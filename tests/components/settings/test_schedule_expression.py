@@ -1,4 +1,4 @@
-"""Which schedules EventBridge Scheduler takes, and how often they run."""
+"""Which schedules EventBridge Scheduler accepts, and how often they run."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -54,7 +54,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
         ("cron(0 0,23 ? * wed,fri *)", 23 * HOUR),
     ],
 )
-def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, seconds):
+def test_the_shortest_period_of_a_valid_schedule(expression, seconds):
     assert shortest_period_seconds(expression) == seconds
 
 
@@ -106,7 +106,7 @@ def test_a_schedule_that_scheduler_takes_has_a_shortest_period(expression, secon
         "cron(0/" + "9" * 5000 + " 6 * * ? *)",
     ],
 )
-def test_a_schedule_that_scheduler_refuses_is_refused(expression):
+def test_a_schedule_that_scheduler_rejects_is_rejected(expression):
     for period in (shortest_period_seconds, longest_period_seconds):
         with pytest.raises(InvalidSchedule) as refusal:
             period(expression)
@@ -141,18 +141,18 @@ def test_a_schedule_that_scheduler_refuses_is_refused(expression):
         ("cron(0 6 1 JAN,JUL ? 2026-2030)", 6 * 31 * DAY),
     ],
 )
-def test_a_schedule_that_scheduler_takes_has_a_longest_period(expression, seconds):
+def test_the_longest_period_of_a_valid_schedule(expression, seconds):
     assert longest_period_seconds(expression.lower()) == seconds
 
     assert longest_period_seconds(expression) == seconds
 
 
-def some(low, high):
+def some_integers(low, high):
     return st.lists(st.integers(low, high), min_size=1, max_size=4, unique=True)
 
 
 @settings(max_examples=60, deadline=None)
-@given(minutes=some(0, 59), hours=some(0, 23), days=some(1, 7))
+@given(minutes=some_integers(0, 59), hours=some_integers(0, 23), days=some_integers(1, 7))
 def test_the_periods_of_a_weekly_schedule_are_those_that_a_calendar_shows(minutes, hours, days):
     fields = [",".join(map(str, values)) for values in (minutes, hours, days)]
 

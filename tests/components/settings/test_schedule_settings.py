@@ -1,4 +1,4 @@
-"""What settings of the schedule ask of each other."""
+"""Constraints between the settings of the schedule."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from components.settings.validation import complaints_about
 
 
 @pytest.mark.parametrize(
-    ("expression", "minutes", "most"),
+    ("expression", "minutes", "maximum"),
     [
         (None, 60, None),
         (None, 61, 60),
@@ -22,32 +22,32 @@ from components.settings.validation import complaints_about
         ("rate(5 minutes)", 0, None),
     ],
 )
-def test_a_flexible_window_is_not_longer_than_the_period(expression, minutes, most):
-    given = {"schedule_expression": expression, "schedule_flexible_minutes": minutes}
+def test_a_flexible_window_may_not_be_longer_than_the_period(expression, minutes, maximum):
+    settings = {"schedule_expression": expression, "schedule_flexible_minutes": minutes}
 
-    complaints = complaints_about({name: value for name, value in given.items() if value is not None})
+    complaints = complaints_about({name: value for name, value in settings.items() if value is not None})
 
     assert complaints == (
         []
-        if most is None
+        if maximum is None
         else [
-            f"schedule_flexible_minutes must be at most {most}, the minutes between two runs by schedule_expression, "
-            f"got {minutes}"
+            f"schedule_flexible_minutes must be at most {maximum}, the minutes between two runs by "
+            f"schedule_expression, got {minutes}"
         ]
     )
 
 
 @pytest.mark.parametrize("secret", ["schedule_expression", "schedule_flexible_minutes"])
-def test_the_secret_one_of_them_is_not_repeated(secret):
-    given = {"schedule_expression": "rate(7 minutes)", "schedule_flexible_minutes": 613}
+def test_a_secret_value_is_not_repeated(secret):
+    settings = {"schedule_expression": "rate(7 minutes)", "schedule_flexible_minutes": 613}
 
-    [complaint] = complaints_about(given, secret_settings=frozenset({secret}))
+    [complaint] = complaints_about(settings, secret_settings=frozenset({secret}))
 
     assert "a secret value" in complaint
     assert ("7" if secret == "schedule_expression" else "613") not in complaint
 
 
-def test_only_settings_that_are_right_by_themselves_are_compared():
+def test_only_settings_that_are_valid_alone_are_compared():
     [complaint] = complaints_about({"schedule_expression": "rate(1 week)", "schedule_flexible_minutes": 1440})
 
     assert complaint.startswith("schedule_expression must be ")

@@ -1,4 +1,4 @@
-"""What the stack's own file says of which parts of a setting are secret, and what counts as secret without it."""
+"""Which fields of a setting the stack's file marks as secret, and what counts as secret without it."""
 
 import json
 
@@ -18,16 +18,16 @@ STREAM = {
     "subscriptionRoleArn": ROLE,
     "filterPolicy": {"account": ["111122223333"], "region": ["eu-west-1"]},
 }
-GIVEN = [PLAIN, HOOK, STREAM]
+SUBSCRIPTIONS = [PLAIN, HOOK, STREAM]
 CIPHERTEXT = {"secure": "v1:kZ3Rr9vKbYpQ1rDk:7M5nUeFv0hY2"}
 """As `pulumi config set --secret --path` writes it."""
 ALL = {"0.endpoint", "1.endpoint", "2.endpoint", "2.filter_policy", "2.subscription_role_arn"}
 
 
-def marked(*places):
-    """The subscriptions as the stack's file has them, with these places marked."""
-    written = json.loads(json.dumps(GIVEN))
-    for *path, last in places:
+def marked(*paths):
+    """The subscriptions as in the stack's file, with these paths marked as secret."""
+    written = json.loads(json.dumps(SUBSCRIPTIONS))
+    for *path, last in paths:
         part = written
         for step in path:
             part = part[step]
@@ -37,26 +37,26 @@ def marked(*places):
 
 @pytest.fixture
 def secrets(run, tmp_path, monkeypatch):
-    """Which fields of the subscriptions are secret, the stack's file holding this; names must be the plain ones."""
+    """The fields of the subscriptions that are secret, given the content of the stack's file."""
     monkeypatch.chdir(tmp_path)
 
-    def read(file, given=GIVEN, key=KEY):
+    def read(file, entries=SUBSCRIPTIONS, key=KEY):
         text = file if isinstance(file, str) else json.dumps({"config": {key: file}})
         if file is not None:
             (tmp_path / "Pulumi.prod.yaml").write_text(text, encoding="utf-8")
-        found = {}
+        settings = {}
 
         def program():
-            for position, one in enumerate(configuration.read(pulumi.Config())["subscriptions"]):
-                found[position] = one
-                for field, value in one.items():
+            for position, entry in enumerate(configuration.read(pulumi.Config())["subscriptions"]):
+                settings[position] = entry
+                for field, value in entry.items():
                     is_secret = value.is_secret() if isinstance(value, pulumi.Output) else False
                     pulumi.export(f"{position}.{field}", is_secret)
                     pulumi.export(f"value {position}.{field}", value)
 
-        outputs = run(program, config={KEY: json.dumps(given)}, secret_keys=[KEY], stack="prod").outputs
-        for position, one in enumerate(given):
-            for field, value in one.items():
+        outputs = run(program, config={KEY: json.dumps(entries)}, secret_keys=[KEY], stack="prod").outputs
+        for position, entry in enumerate(entries):
+            for field, value in entry.items():
                 assert outputs[f"value {position}.{configuration._NESTED.get(field, field)}"] == value
         return {name for name, value in outputs.items() if value is True and not name.startswith("value ")}
 
@@ -64,7 +64,7 @@ def secrets(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("places", "secret"),
+    ("paths", "secret"),
     [
         ([(1, "endpoint")], {"1.endpoint"}),
         ([(0, "endpoint"), (2, "endpoint")], {"0.endpoint", "2.endpoint"}),
@@ -74,11 +74,11 @@ def secrets(run, tmp_path, monkeypatch):
         ([(1, "topic"), (1, "endpoint")], {"1.endpoint"}),
     ],
 )
-def test_only_what_is_marked_is_secret(secrets, places, secret):
-    assert secrets(marked(*places)) == secret
+def test_only_marked_fields_are_secret(secrets, paths, secret):
+    assert secrets(marked(*paths)) == secret
 
 
-def test_a_key_without_the_project_s_name_is_the_project_s(secrets):
+def test_a_key_without_a_namespace_belongs_to_the_project(secrets):
     assert secrets(marked((1, "endpoint")), key="subscriptions") == {"1.endpoint"}
 
 
@@ -96,8 +96,8 @@ def test_a_key_without_the_project_s_name_is_the_project_s(secrets):
         [],
         # The whole list in one secret.
         CIPHERTEXT,
-        # No mark, though the engine says there is one: it comes from elsewhere.
-        GIVEN,
+        # No mark, although the engine reports one: it comes from elsewhere.
+        SUBSCRIPTIONS,
         # Another list than that of the engine, as with `--config-file`.
         marked((1, "endpoint"))[:2],
         marked((1, "endpoint"))[::-1],
@@ -106,55 +106,59 @@ def test_a_key_without_the_project_s_name_is_the_project_s(secrets):
         [PLAIN, {**HOOK, "endpoint": {"secure": 1}}, STREAM],
     ],
 )
-def test_all_that_can_be_is_secret_where_the_file_does_not_say_the_same(secrets, file):
+def test_every_field_that_can_be_is_secret_if_the_file_does_not_match(secrets, file):
     assert secrets(file) == ALL
 
 
-def test_a_secret_endpoint_has_the_name_that_it_has_when_it_is_plain(run):
-    def names(**how):
-        recording = run(program, config={KEY: json.dumps(GIVEN)}, **how)
+def test_a_secret_subscription_has_the_same_name_as_a_plain_one(run):
+    def names(**options):
+        recording = run(program, config={KEY: json.dumps(SUBSCRIPTIONS)}, **options)
         return {resource.urn for resource in recording.resources}
 
     def program():
         from components.notifications.notifications import Notifications
 
-        Notifications("told", {"subscriptions": configuration.read(pulumi.Config())["subscriptions"]})
+        Notifications("alerts", {"subscriptions": configuration.read(pulumi.Config())["subscriptions"]})
 
     assert names() == names(secret_keys=[KEY])
 
 
 @pytest.mark.parametrize("file", [marked((1, "endpoint")), CIPHERTEXT], ids=["a mark", "the whole list"])
-def test_what_is_null_is_left_out_of_a_secret_subscription_as_of_a_plain_one(run, tmp_path, monkeypatch, file):
+def test_null_fields_are_omitted_from_secret_and_plain_subscriptions(run, tmp_path, monkeypatch, file):
     monkeypatch.chdir(tmp_path)
     nothing = {"name": None, "filterPolicy": None, "rawMessageDelivery": None}
-    given = [{**PLAIN, **nothing}, {**HOOK, **nothing}, {**HOOK, "topic": "failures", **nothing}]
+    entries = [{**PLAIN, **nothing}, {**HOOK, **nothing}, {**HOOK, "topic": "failures", **nothing}]
     if isinstance(file, list):
-        file = [{**given[0]}, {**given[1], "endpoint": CIPHERTEXT}, {**given[2], "endpoint": CIPHERTEXT}]
+        file = [{**entries[0]}, {**entries[1], "endpoint": CIPHERTEXT}, {**entries[2], "endpoint": CIPHERTEXT}]
     (tmp_path / "Pulumi.prod.yaml").write_text(json.dumps({"config": {KEY: file}}), encoding="utf-8")
 
     def program():
         from components.notifications.notifications import Notifications
 
-        Notifications("told", {"subscriptions": configuration.read(pulumi.Config())["subscriptions"]})
+        Notifications("alerts", {"subscriptions": configuration.read(pulumi.Config())["subscriptions"]})
 
-    def subscriptions(entries, **how):
-        recording = run(program, config={KEY: json.dumps(entries)}, stack="prod", **how)
-        found = [
+    def subscriptions(entries, **options):
+        recording = run(program, config={KEY: json.dumps(entries)}, stack="prod", **options)
+        resources = [
             resource
             for resource in recording.resources
             if resource.type == "aws:sns/topicSubscription:TopicSubscription"
         ]
-        assert not any("filterPolicy" in one.inputs for one in found)
-        return sorted(one.name for one in found)
+        assert not any("filterPolicy" in resource.inputs for resource in resources)
+        return sorted(resource.name for resource in resources)
 
-    plain = [{key: value for key, value in one.items() if value is not None} for one in given]
-    assert subscriptions(given, secret_keys=[KEY]) == subscriptions(plain)
+    plain = [{key: value for key, value in entry.items() if value is not None} for entry in entries]
+    assert subscriptions(entries, secret_keys=[KEY]) == subscriptions(plain)
 
 
-def test_a_name_that_was_given_is_kept(run):
-    found = []
+def test_a_configured_name_is_kept(run):
+    subscriptions = []
     config = {KEY: json.dumps([{**HOOK, "name": "pager"}])}
 
-    run(lambda: found.extend(configuration.read(pulumi.Config())["subscriptions"]), config=config, secret_keys=[KEY])
+    run(
+        lambda: subscriptions.extend(configuration.read(pulumi.Config())["subscriptions"]),
+        config=config,
+        secret_keys=[KEY],
+    )
 
-    assert [one["name"] for one in found] == ["pager"]
+    assert [subscription["name"] for subscription in subscriptions] == ["pager"]

@@ -1,4 +1,4 @@
-"""Bad settings are refused, all of them in one message, before anything is made."""
+"""Invalid settings are rejected in one message before anything is created."""
 
 import re
 
@@ -15,13 +15,13 @@ from tests.components.samples.messages import rule
 from tests.components.samples.wrong import JUNK
 
 SUBJECTS = (audit, messages, remediation, stack)
-GOOD = [one for subject in SUBJECTS for one in subject.GOOD]
-BAD = [one for subject in SUBJECTS for one in subject.BAD]
-LATER = {"kms_key_arn", "powertools_layer_arn"}
+GOOD = [sample for subject in SUBJECTS for sample in subject.GOOD]
+BAD = [sample for subject in SUBJECTS for sample in subject.BAD]
+MAY_BE_OUTPUTS = {"kms_key_arn", "powertools_layer_arn"}
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_every_setting_has_good_and_bad_values_here(setting):
+def test_every_setting_has_valid_and_invalid_samples(setting):
     for kind, samples in (("good", GOOD), ("bad", BAD)):
         assert setting in [name for name, *_ in samples], (
             f"{setting} has no {kind} values: add some to a file of tests/components/samples"
@@ -29,7 +29,7 @@ def test_every_setting_has_good_and_bad_values_here(setting):
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_every_setting_has_another_value_than_its_default(setting):
+def test_every_setting_has_a_sample_other_than_its_default(setting):
     assert setting in EVERYTHING, f"add {setting} to OTHER in a file of tests/components/samples"
     assert EVERYTHING[setting] != SETTINGS[setting].default
 
@@ -39,24 +39,24 @@ def test_samples_are_about_settings_that_exist():
 
 
 @pytest.mark.parametrize("removed", REMOVED)
-def test_a_setting_of_an_earlier_release_is_refused_with_what_applies_instead(removed):
+def test_a_removed_setting_is_rejected_with_its_replacement(removed):
     assert removed not in SETTINGS
     [complaint] = complaints_about({removed: 1})
-    [of_a_configuration] = complaints_about({removed: 1}, to_camel_case)
+    [in_configuration] = complaints_about({removed: 1}, to_camel_case)
 
     assert complaint == f"{removed} is no longer a setting: {REMOVED[removed]}. Remove it."
-    assert of_a_configuration.startswith(f"{to_camel_case(removed)} is no longer a setting: ")
+    assert in_configuration.startswith(f"{to_camel_case(removed)} is no longer a setting: ")
 
 
 @pytest.mark.parametrize(("setting", "values"), GOOD)
-def test_a_good_value_is_taken(setting, values):
+def test_a_valid_value_is_accepted(setting, values):
     assert values
     for value in values:
         assert complaints_about({setting: value}) == [], value
 
 
 @pytest.mark.parametrize(("setting", "allowed", "values"), BAD)
-def test_a_bad_value_is_refused_in_one_sentence_naming_setting_limit_and_value(setting, allowed, values):
+def test_an_invalid_value_is_rejected_naming_setting_limit_and_value(setting, allowed, values):
     assert values
     for value in values:
         complaints = complaints_about({setting: value})
@@ -70,7 +70,7 @@ def test_a_bad_value_is_refused_in_one_sentence_naming_setting_limit_and_value(s
 
 
 @pytest.mark.parametrize("setting", RotationGuardArgs.__annotations__)
-def test_whatever_is_given_is_refused_or_taken_but_never_a_traceback(setting):
+def test_no_value_causes_a_traceback(setting):
     for value in JUNK:
         complaints = complaints_about({setting: value})
 
@@ -78,13 +78,13 @@ def test_whatever_is_given_is_refused_or_taken_but_never_a_traceback(setting):
         assert complaints or value in ([], (), {}, True, {"": None})
 
 
-@pytest.mark.parametrize("setting", sorted(LATER))
-def test_what_may_be_known_later_is_left_to_aws(setting):
+@pytest.mark.parametrize("setting", sorted(MAY_BE_OUTPUTS))
+def test_a_value_that_may_be_an_output_is_left_to_aws(setting):
     assert complaints_about({setting: pulumi.Output.from_input("anything")}) == []
 
 
-@pytest.mark.parametrize("setting", sorted(set(RotationGuardArgs.__annotations__) - LATER))
-def test_what_has_to_be_known_at_once_may_not_be_an_output(setting):
+@pytest.mark.parametrize("setting", sorted(set(RotationGuardArgs.__annotations__) - MAY_BE_OUTPUTS))
+def test_every_other_value_may_not_be_an_output(setting):
     [complaint] = complaints_about({setting: pulumi.Output.from_input("anything")})
 
     assert complaint.startswith(f"{setting} must be ")
@@ -92,21 +92,21 @@ def test_what_has_to_be_known_at_once_may_not_be_an_output(setting):
     assert "Calling __str__" not in complaint
 
 
-def test_an_output_deep_in_a_pattern_is_refused():
+def test_an_output_deep_in_a_pattern_is_rejected():
     [complaint] = complaints_about({"extra_rules": [rule(event_pattern={"source": [pulumi.Output.from_input("x")]})]})
 
     assert complaint.startswith("extra_rules[0].event_pattern must be ")
 
 
-def test_a_setting_that_nobody_declared_is_refused_with_the_one_that_was_meant():
-    [near] = complaints_about({"max_age_day": 30})
-    [far] = complaints_about({"7": 30})
+def test_an_undeclared_setting_is_rejected_with_a_suggestion():
+    [similar] = complaints_about({"max_age_day": 30})
+    [unlike] = complaints_about({"7": 30})
 
-    assert near == "max_age_day is not a setting; did you mean max_age_days?"
-    assert far == f"7 is not a setting; settings are {', '.join(sorted(RotationGuardArgs.__annotations__))}"
+    assert similar == "max_age_day is not a setting; did you mean max_age_days?"
+    assert unlike == f"7 is not a setting; settings are {', '.join(sorted(RotationGuardArgs.__annotations__))}"
 
 
-def test_everything_that_is_wrong_is_in_one_message():
+def test_all_errors_are_in_one_message():
     wrong = {setting: values[0] for setting, _, values in reversed(BAD)} | {"nobody": 1}
 
     with pytest.raises(InvalidSettings) as refusal:
@@ -120,5 +120,5 @@ def test_everything_that_is_wrong_is_in_one_message():
     assert named == {*RotationGuardArgs.__annotations__, "nobody"}
 
 
-def test_what_is_right_is_not_refused():
+def test_valid_settings_are_accepted():
     refuse_invalid({setting: values[-1] for setting, values in GOOD})
