@@ -12,9 +12,9 @@ TARGETS = [
     f"arn:aws:lambda:{HERE}:function:api",
     f"arn:aws:ssm:{HERE}:document/restart",
 ]
-"""One of each kind of what may be restarted, which the dev stack has none of."""
+"""One restart target of each kind; the dev stack has none."""
 EVERYTHING = {"restartTargets": TARGETS, "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"]}
-"""Settings with which the dev stack has every function, with all that its role may do."""
+"""Settings with which the dev stack has every function with all its permissions."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def dev():
 
 @pytest.fixture(scope="session")
 def whole():
-    """The dev stack with all that can be configured: every function that there is, with all that its role may do."""
+    """The dev stack with everything configured: every function, with all its permissions."""
     config = {f"rotation-guard:{key}": json.dumps(value) for key, value in EVERYTHING.items()}
     return deploy_program({**stack_config("dev"), **config}, stack="dev")
 
@@ -38,5 +38,5 @@ def prod():
 
 @pytest.fixture(scope="session")
 def functions(whole):
-    """Every Lambda function by its entry point: one that is deployed twice is looked at twice."""
+    """Pairs of entry point and Lambda function; a function that is deployed twice appears twice."""
     return [(resource.inputs["handler"], resource) for resource in whole.of_type("aws:lambda/function:Function")]

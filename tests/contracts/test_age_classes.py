@@ -1,4 +1,4 @@
-"""The component that takes classes of secrets and the audit that sorts secrets into them agree."""
+"""The component and the audit agree on age classes."""
 
 from itertools import product
 
@@ -15,7 +15,7 @@ from rotation_guard.domain.secret import ListedSecret
 
 MANAGED = {"key": "Managed", "value": "true"}
 NAMES = ["".join(letters) for length in range(1, 6) for letters in product("abc", repeat=length)]
-"""Letters that the patterns below name, and one that none does."""
+"""Names of letters that the patterns below contain, and one that they do not."""
 SECRETS = [
     ListedSecret(name, "arn", {"Managed": "true"} | tags)
     for name in NAMES[:39]
@@ -29,14 +29,14 @@ CLASSES = [
 ]
 
 
-def as_read(classes):
-    """The classes as the check function has them, by way of its environment."""
+def read_classes(classes):
+    """The classes as the check function reads them from its environment."""
     [function] = deploy(RotationAudit, "audit", {"max_age_classes": classes}).of_type("aws:lambda/function:Function")
     return RotationCheckSettings.from_env(function.inputs["environment"]["variables"]).audit().classes
 
 
-def test_the_check_reads_the_classes_that_were_given():
-    assert as_read(CLASSES) == (
+def test_the_check_reads_the_configured_classes():
+    assert read_classes(CLASSES) == (
         AgeClass(0, name="prod/*"),
         AgeClass(3650, name="[!a]?", tag_key="tier", tag_value="gold"),
         AgeClass(7, tag_key="tier", tag_value=""),
@@ -45,7 +45,7 @@ def test_the_check_reads_the_classes_that_were_given():
 
 
 def test_without_classes_the_check_has_none():
-    assert as_read([]) == ()
+    assert read_classes([]) == ()
 
 
 patterns = st.text("ab*?[]!-", min_size=1, max_size=6).filter(can_match)
@@ -66,38 +66,38 @@ age_classes = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(age_classes, min_size=1, max_size=5))
-def test_no_class_that_a_secret_is_in_is_called_unreachable(given_classes):
-    classes = [AgeClass(age_class["days"], age_class.get("name"), *tag_of(age_class)) for age_class in given_classes]
+def test_no_class_that_a_secret_is_in_is_reported_as_unreachable(configured):
+    classes = [AgeClass(age_class["days"], age_class.get("name"), *tag_of(age_class)) for age_class in configured]
 
-    refused = dict(find_unreachable(given_classes, MANAGED))
+    unreachable = dict(find_unreachable(configured, MANAGED))
 
     for secret in SECRETS:
-        first = next((index for index, one in enumerate(classes) if one.matches(secret)), None)
-        assert first not in refused, (secret, refused)
+        first = next((index for index, age_class in enumerate(classes) if age_class.matches(secret)), None)
+        assert first not in unreachable, (secret, unreachable)
 
 
-def tag_of(one):
-    tag = one.get("tag", {})
+def tag_of(age_class):
+    tag = age_class.get("tag", {})
     return tag.get("key"), tag.get("value")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab*?[]!-", min_size=1, max_size=6))
-def test_a_pattern_that_is_refused_takes_in_no_name(pattern):
+def test_a_rejected_pattern_matches_no_name(pattern):
     if not can_match(pattern):
         assert not [name for name in NAMES if AgeClass(1, name=pattern).matches(ListedSecret(name, "arn", {}))]
 
 
-def test_the_longest_settings_that_are_taken_fit_into_a_functions_environment():
+def test_the_longest_accepted_settings_fit_into_the_environment_of_a_function():
     classes = []
     while len(to_environment([*classes, longest := {"days": 1, "name": f"{len(classes)}-*"}])) <= MAXIMUM_TEXT:
         classes.append(longest)
     tag = {"key": "ü" * 128, "value": "ü" * 256}
-    given_settings = {"max_age_classes": classes, "managed_tag": tag}
-    assert complaints_about(given_settings) == []
+    configured = {"max_age_classes": classes, "managed_tag": tag}
+    assert complaints_about(configured) == []
 
-    [function] = deploy(RotationAudit, "audit", given_settings).of_type("aws:lambda/function:Function")
+    [function] = deploy(RotationAudit, "audit", configured).of_type("aws:lambda/function:Function")
 
     variables = function.inputs["environment"]["variables"]
-    named = sum("TABLE_NAME" in name for name in variables) * 60  # what Pulumi makes of the names of tables
-    assert sum(len(f"{name}{value}".encode()) for name, value in variables.items()) + named < 4096
+    table_names = sum("TABLE_NAME" in name for name in variables) * 60  # for the physical names of the tables
+    assert sum(len(f"{name}{value}".encode()) for name, value in variables.items()) + table_names < 4096

@@ -1,6 +1,6 @@
-"""What alarms and the dashboard name exists: metrics as AWS documents them, and headings of the runbook.
+"""The metrics and runbook headings that alarms and the dashboard refer to exist.
 
-An alarm on a metric that nobody emits is silent for good. `tests/handlers/test_emitted_metrics.py` runs the functions
+An alarm on a metric that is never emitted never fires. `tests/handlers/test_emitted_metrics.py` runs the functions
 and checks that they emit these metrics with the same dimensions.
 """
 
@@ -17,7 +17,7 @@ from handlers.audit.completion import RunResult
 from rotation_guard.domain.audit.reconciliation import DISCREPANCY_KINDS
 from rotation_guard.domain.audit.run import Progress
 from rotation_guard.domain.metrics import DISCREPANCY_METRICS, OUTCOME_METRICS, MetricName
-from rotation_guard.domain.metrics import NAMESPACE as OURS
+from rotation_guard.domain.metrics import NAMESPACE as OWN_NAMESPACE
 from rotation_guard.domain.remediation.incidents import Outcome
 from tests.paths import ROOT
 
@@ -49,14 +49,14 @@ DOCUMENTED = [
     )
     for name in names
 ]
-"""Read on these pages, not in our code."""
+"""Copied from these pages, not from the product."""
 
 
 @pytest.fixture
-def emitted(monkeypatch, capsys):
-    """What the check says at the end of a run to CloudWatch, in the function that was deployed."""
+def emit_metrics(monkeypatch, capsys):
+    """The metrics that the check emits at the end of a run, with the environment of a deployed function."""
 
-    def say(function):
+    def emit(function):
         variables = function.inputs["environment"]["variables"]
         for name in ("namespace", "service"):
             key = "POWERTOOLS_METRICS_NAMESPACE" if name == "namespace" else "POWERTOOLS_SERVICE_NAME"
@@ -67,7 +67,7 @@ def emitted(monkeypatch, capsys):
         [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
         return line
 
-    return say
+    return emit
 
 
 def checks(stack):
@@ -76,7 +76,7 @@ def checks(stack):
 
 
 def metrics_of(stack):
-    """Namespace, name and names of dimensions of all that alarms watch, and that the dashboard shows."""
+    """Namespace, name and dimensions of every metric in an alarm or on the dashboard."""
     alarms = [resource.inputs for resource in stack.of_type(ALARM)]
     [dashboard] = stack.of_type("aws:cloudwatch/dashboard:Dashboard")
     widgets = json.loads(dashboard.inputs["dashboardBody"])["widgets"]
@@ -88,21 +88,21 @@ def metrics_of(stack):
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_every_metric_of_aws_is_one_that_aws_documents_with_these_dimensions(stack, request):
-    named = {metric for metric in metrics_of(request.getfixturevalue(stack)) if metric[0] != OURS}
+def test_every_metric_of_aws_is_documented_with_these_dimensions(stack, request):
+    metrics = {metric for metric in metrics_of(request.getfixturevalue(stack)) if metric[0] != OWN_NAMESPACE}
 
-    assert named == {(namespace, name, dimensions) for namespace, name, dimensions, _ in DOCUMENTED}
+    assert metrics == {(namespace, name, dimensions) for namespace, name, dimensions, _ in DOCUMENTED}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_every_metric_of_our_own_is_in_the_table_of_metrics(stack, request):
-    named = {name for namespace, name, _ in metrics_of(request.getfixturevalue(stack)) if namespace == OURS}
+def test_every_own_metric_is_declared(stack, request):
+    metrics = {name for namespace, name, _ in metrics_of(request.getfixturevalue(stack)) if namespace == OWN_NAMESPACE}
 
-    assert named
-    assert named <= set(MetricName), f"add it to MetricName in {TABLE}"
+    assert metrics
+    assert metrics <= set(MetricName), f"add it to MetricName in {TABLE}"
 
 
-def test_every_metric_of_the_table_is_emitted_by_a_handler():
+def test_every_declared_metric_is_emitted_by_a_handler():
     used = set()
     for path in (ROOT / "handlers").rglob("*.py"):
         used |= set(re.findall(r"MetricName\.([A-Z_]+)", path.read_text()))
@@ -117,12 +117,12 @@ def test_every_discrepancy_and_every_outcome_has_a_metric():
     assert set(OUTCOME_METRICS) == set(Outcome), f"edit OUTCOME_METRICS in {TABLE}"
 
 
-def test_handlers_take_every_name_of_a_metric_from_the_table():
+def test_handlers_use_only_declared_names_of_metrics():
     for path in (ROOT / "handlers").rglob("*.py"):
         assert not re.search(r"add_metric\(\s*f?[\"']", path.read_text()), f"{path}: use MetricName"
 
 
-def test_every_alarm_leads_to_a_heading_of_the_runbook(whole):
+def test_every_alarm_links_to_a_heading_of_the_runbook(whole):
     alarms = [*whole.of_type(ALARM), *whole.of_type("aws:cloudwatch/compositeAlarm:CompositeAlarm")]
     links = [alarm.inputs["alarmDescription"].rpartition(" ")[2] for alarm in alarms]
 
@@ -132,16 +132,16 @@ def test_every_alarm_leads_to_a_heading_of_the_runbook(whole):
 
 
 def headings():
-    """The anchors of the runbook: its headings are written as such."""
+    """The anchors of the runbook, which are its headings."""
     lines = (ROOT / "docs" / "runbook.md").read_text().splitlines()
     return {line.lstrip("#").strip() for line in lines if re.match("##+ ", line)}
 
 
-def test_a_healthy_stack_does_not_answer_for_another_one_of_the_same_account(prod, emitted):
+def test_metrics_identify_the_stack_among_others_in_the_account(prod, emit_metrics):
     [check] = checks(prod)
 
-    said = emitted(check)
+    metrics = emit_metrics(check)
 
-    # The name that AWS gives a function is its own in an account and Region; that of the service is not.
-    assert said["function_name"] == check.outputs["name"]
-    assert said["service"] == check.inputs["environment"]["variables"]["POWERTOOLS_SERVICE_NAME"]
+    # The name of a function is unique in an account and Region; that of the service is not.
+    assert metrics["function_name"] == check.outputs["name"]
+    assert metrics["service"] == check.inputs["environment"]["variables"]["POWERTOOLS_SERVICE_NAME"]

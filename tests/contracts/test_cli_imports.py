@@ -66,7 +66,7 @@ def test_packages_of_commands_are_checked_too():
         "import pulumi",
         "from local.deploy import deployment",
         "from .. import handlers",
-        "def late():\n    import components",
+        "def lazy():\n    import components",
     ],
 )
 def test_the_rule_can_be_violated(line):

@@ -1,4 +1,4 @@
-"""The project file, the stacks' files, the program and its components speak of the same settings and outputs."""
+"""The project file, the stack files, the program and its components have the same settings and outputs."""
 
 import pytest
 import yaml
@@ -35,18 +35,18 @@ OUTPUTS = {
 DEMO_OUTPUTS = {"fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name"}
 
 
-class Strict(yaml.SafeLoader):
-    """YAML that refuses a key which is there twice, where the usual loader takes the last."""
+class UniqueKeyLoader(yaml.SafeLoader):
+    """A YAML loader that rejects duplicate keys; the usual loader uses the last one."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key) for key, _ in node.value]
-        twice = {key for key in keys if keys.count(key) > 1}
-        assert not twice, f"{sorted(twice)} twice in {node.start_mark}"
+        duplicates = {key for key in keys if keys.count(key) > 1}
+        assert not duplicates, f"{sorted(duplicates)} twice in {node.start_mark}"
         return super().construct_mapping(node, deep)
 
 
 def load(name):
-    return yaml.load((ROOT / name).read_text(), Strict)  # noqa: S506 - a SafeLoader
+    return yaml.load((ROOT / name).read_text(), UniqueKeyLoader)  # noqa: S506 - a SafeLoader
 
 
 @pytest.fixture(scope="module")
@@ -58,29 +58,29 @@ def test_the_project_declares_each_setting_of_the_component_and_no_other(declare
     assert list(declared) == [to_camel_case(name) for name in RotationGuardArgs.__annotations__]
 
 
-def test_each_key_has_a_type_a_default_of_it_and_one_line(declared):
+def test_each_key_has_a_type_a_default_and_a_description(declared):
     assert declared
-    for key, about in declared.items():
-        assert set(about) - {"items"} == {"type", "default", "description"}, key
-        assert type(about["default"]) is TYPES[about["type"]], key
-        assert ("items" in about) == (about["type"] == "array"), key
-        assert about.get("items", {"type": "object"})["type"] in TYPES, key
-        assert "\n" not in about["description"], key
-        assert about["description"].endswith("."), key
-        assert "secret" not in about, key
+    for key, declaration in declared.items():
+        assert set(declaration) - {"items"} == {"type", "default", "description"}, key
+        assert type(declaration["default"]) is TYPES[declaration["type"]], key
+        assert ("items" in declaration) == (declaration["type"] == "array"), key
+        assert declaration.get("items", {"type": "object"})["type"] in TYPES, key
+        assert "\n" not in declaration["description"], key
+        assert declaration["description"].endswith("."), key
+        assert "secret" not in declaration, key
 
 
-def test_the_projects_defaults_are_the_components_defaults():
+def test_the_defaults_of_the_project_are_those_of_the_component():
     with_defaults = deploy_program(stack_config(None))
-    without_any = deploy_program({})
+    without_defaults = deploy_program({})
 
-    def asked_for(recorded):  # no tags, and tags of which there are none, are the same
+    def inputs_of(recorded):  # absent tags and an empty map of tags are the same
         shape = recorded.shape().items()
         return {urn: {key: value for key, value in inputs.items() if value != {}} for urn, inputs in shape}
 
     assert len(with_defaults.shape()) > 50
-    assert asked_for(with_defaults) == asked_for(without_any)
-    assert with_defaults.outputs == without_any.outputs
+    assert inputs_of(with_defaults) == inputs_of(without_defaults)
+    assert with_defaults.outputs == without_defaults.outputs
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -94,17 +94,17 @@ def test_a_stack_sets_declared_keys_of_the_declared_type(declared, stack):
         assert type(value) is TYPES[declared[key]["type"]], key
 
 
-def test_the_dev_stack_exports_what_others_rely_on_and_the_demo_secrets(dev):
+def test_the_dev_stack_exports_the_public_outputs_and_the_demo_secrets(dev):
     assert set(dev.outputs) == OUTPUTS | DEMO_OUTPUTS
     assert all(dev.outputs.values())
 
 
-def test_the_production_stack_exports_what_others_rely_on(prod):
+def test_the_production_stack_exports_the_public_outputs(prod):
     assert set(prod.outputs) == OUTPUTS
     assert all(prod.outputs.values())
 
 
-def test_the_dev_stack_is_for_trying_and_production_is_not(dev, prod):
+def test_only_the_dev_stack_has_demo_secrets_and_drills(dev, prod):
     secrets = {
         name: len(stack.of_type("aws:secretsmanager/secret:Secret")) for name, stack in (("dev", dev), ("prod", prod))
     }
@@ -123,8 +123,8 @@ def test_the_dev_stack_is_for_trying_and_production_is_not(dev, prod):
 def test_a_stack_can_be_previewed_before_its_first_deployment(request, stack):
     preview = deploy_program(stack_config(stack), stack=stack, preview=True)
 
-    foreseen = {resource.urn for resource in preview.resources}
-    assert foreseen == {resource.urn for resource in request.getfixturevalue(stack).resources}
+    urns = {resource.urn for resource in preview.resources}
+    assert urns == {resource.urn for resource in request.getfixturevalue(stack).resources}
     assert set(preview.outputs) >= OUTPUTS
     assert preview.outputs["schedule_expression"] == "rate(1 hour)"
     assert preview.outputs["function_name"] is None

@@ -1,4 +1,4 @@
-"""What the README says of costs follows from prices and from the rows that the audit writes."""
+"""The costs in the README follow from prices and from the rows that the audit writes."""
 
 import importlib.util
 
@@ -21,7 +21,7 @@ def costs():
     return module
 
 
-def test_each_part_of_a_month_is_its_units_times_their_price(costs):
+def test_each_cost_is_its_units_times_their_price(costs):
     written = costs.Written(history_bytes=1024, status_bytes=1025, history_rows=730, status_rows=100)
 
     month = costs.monthly(1_000_000, written)
@@ -51,32 +51,32 @@ def test_every_metric_is_counted_once(costs):
     assert f"each of {len(PROBLEM_METRICS)} others" in row
 
 
-def test_a_page_that_is_begun_is_a_call(costs):
+def test_a_partial_page_is_a_whole_call(costs):
     written = costs.written(EVERY_RUN)
 
     assert costs.monthly(101, written).function == pytest.approx(2 * costs.monthly(100, written).function)
 
 
-def test_a_row_is_as_large_as_dynamodb_says(costs):
+def test_the_size_of_a_row_follows_the_rule_of_dynamodb(costs):
     row = {"name": {"S": "é"}, "age": {"N": "120"}, "on": {"BOOL": True}}
 
     assert costs.item_bytes(row) == len("name") + 2 + len("age") + 3 + len("on") + 1
 
 
-def test_each_row_of_the_audit_takes_one_unit(costs):
+def test_each_row_of_the_audit_takes_one_write_unit(costs):
     written = costs.written(EVERY_RUN)
 
     assert 0 < written.history_bytes <= costs.WRITE_BYTES
     assert 0 < written.status_bytes <= costs.WRITE_BYTES
 
 
-def test_a_history_of_changes_takes_under_a_tenth_of_the_writes(costs):
+def test_a_history_of_changes_costs_less_than_a_tenth_of_the_writes(costs):
     every_run, changes = (costs.monthly(100_000, costs.written(mode)) for mode in (EVERY_RUN, CHANGES))
 
     assert changes.writes < every_run.writes / 10
 
 
-def test_what_alarms_cost_follows_from_how_many_there_are(costs):
+def test_the_cost_of_alarms_follows_from_their_number(costs):
     """List prices: $0.10 a metric, $0.50 a composite alarm, $3 a dashboard (https://aws.amazon.com/cloudwatch/pricing/)."""
     rows = list(costs.list_other_costs({"alarms": 30, "composite_alarms": 4, "dashboards": 2}))
 

@@ -1,6 +1,6 @@
-"""Every date that Secrets Manager sends is read as a date, wherever an entry is decoded without boto3's own parser.
+"""Every date of Secrets Manager is decoded as a date, also where boto3's own parser is not used.
 
-Which members are dates is read from botocore's model, not from our list.
+The dates come from botocore's model, not from the product's list.
 """
 
 import json
@@ -17,13 +17,13 @@ from rotation_guard.cli import secret_listing
 from rotation_guard.domain.secret import DATE_FIELDS, parse_secret
 
 MODEL = botocore.session.get_session().get_service_model("secretsmanager")
-MADE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CREATED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 EDIT = "add it to DATE_FIELDS in rotation_guard/domain/secret.py"
 
 
 def timestamps(shape):
-    """The members of a shape of botocore's that are dates."""
+    """The members of one of botocore's shapes that are dates."""
     names = [name for name, member in MODEL.shape_for(shape).members.items() if member.type_name == "timestamp"]
     assert names
     return names
@@ -34,13 +34,13 @@ def entry_of(shape, date, **fields):
     return {**fields, **dict.fromkeys(timestamps(shape), date)}
 
 
-def not_dates(entry, shape):
-    return [f"{name} stays {entry[name]!r}: {EDIT}" for name in timestamps(shape) if entry[name] != MADE]
+def find_undecoded(entry, shape):
+    return [f"{name} stays {entry[name]!r}: {EDIT}" for name in timestamps(shape) if entry[name] != CREATED]
 
 
 @pytest.fixture
-def answer(monkeypatch):
-    """Lets the handlers' client receive this JSON instead of an answer of AWS."""
+def respond_with(monkeypatch):
+    """Makes the handlers' client receive this JSON instead of a response of AWS."""
     for name, value in {"REGION": "eu-west-1", "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}.items():
         monkeypatch.setenv(f"AWS_{name}" if name != "REGION" else "AWS_DEFAULT_REGION", value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
@@ -51,17 +51,17 @@ def answer(monkeypatch):
         raw = Mock(stream=lambda *_: iter([json.dumps(body).encode()]))
         return AWSResponse(request.url, 200, {}, raw)
 
-    def arrange(content, **settings):
+    def configure(content, **settings):
         body.update(content)
         clients.client("secretsmanager", **settings).meta.events.register("before-send.secrets-manager", respond)
 
-    yield arrange
+    yield configure
     clients.client.cache_clear()
 
 
 @pytest.fixture
 def parsed(monkeypatch):
-    """The entries that a module hands to parse_secret."""
+    """The entries that are passed to parse_secret."""
     entries = []
 
     def parse(entry):
@@ -74,31 +74,31 @@ def parsed(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", ["SecretListEntry", "DescribeSecretResponse"])
-def test_the_list_of_date_fields_is_that_of_aws(shape):
+def test_the_date_fields_are_those_of_aws(shape):
     assert sorted(DATE_FIELDS) == sorted(timestamps(shape)), EDIT
 
 
-def test_the_audit_decodes_every_date_of_a_listed_secret(answer, parsed):
-    answer({"SecretList": [entry_of("SecretListEntry", MADE.timestamp(), Name="orders/db", ARN=ARN)]})
+def test_the_audit_decodes_every_date_of_a_listed_secret(respond_with, parsed):
+    respond_with({"SecretList": [entry_of("SecretListEntry", CREATED.timestamp(), Name="orders/db", ARN=ARN)]})
 
     secrets.Secrets().list_page(None)
 
     [entry] = parsed
-    assert not not_dates(entry, "SecretListEntry")
+    assert not find_undecoded(entry, "SecretListEntry")
 
 
-def test_the_audit_decodes_every_date_of_a_version(answer):
-    version = entry_of("SecretVersionsListEntry", MADE.timestamp(), VersionId="v1", VersionStages=["AWSCURRENT"])
-    answer({"Versions": [version]}, answers_within=2)
+def test_the_audit_decodes_every_date_of_a_version(respond_with):
+    version = entry_of("SecretVersionsListEntry", CREATED.timestamp(), VersionId="v1", VersionStages=["AWSCURRENT"])
+    respond_with({"Versions": [version]}, answers_within=2)
 
     page = clients.client("secretsmanager", answers_within=2).list_secret_version_ids(SecretId=ARN)
     current, dates = secrets.read_current_dates(ARN)
 
-    assert not not_dates(page["Versions"][0], "SecretVersionsListEntry")
-    assert (current, dates.value_created_at) == ("v1", MADE)
+    assert not find_undecoded(page["Versions"][0], "SecretVersionsListEntry")
+    assert (current, dates.value_created_at) == ("v1", CREATED)
 
 
-@pytest.mark.parametrize("date", [MADE.timestamp(), MADE.isoformat()])
+@pytest.mark.parametrize("date", [CREATED.timestamp(), CREATED.isoformat()])
 def test_a_scan_of_a_file_decodes_every_date_of_a_listed_secret(tmp_path, parsed, date):
     path = tmp_path / "secrets.json"
     path.write_text(json.dumps([entry_of("SecretListEntry", date, Name="orders/db", ARN=ARN)]))
@@ -106,4 +106,4 @@ def test_a_scan_of_a_file_decodes_every_date_of_a_listed_secret(tmp_path, parsed
     secret_listing.read_listing(str(path))
 
     [entry] = parsed
-    assert not not_dates(entry, "SecretListEntry")
+    assert not find_undecoded(entry, "SecretListEntry")

@@ -20,7 +20,7 @@ def generate():
     return module
 
 
-def test_every_generated_page_is_what_make_docs_would_write(generate):
+def test_every_generated_page_is_up_to_date(generate):
     pages = generate.pages()
 
     assert ROOT / "README.md" in pages
@@ -28,18 +28,18 @@ def test_every_generated_page_is_what_make_docs_would_write(generate):
         assert path.read_text() == text, f"{path.relative_to(ROOT)}: run make docs"
 
 
-def test_the_page_of_remediation_decides_as_the_workflow_does(generate):
+def test_the_decision_table_of_the_page_is_that_of_the_product(generate):
     columns = generate.decision_table.COLUMNS
     lines = generate.decision_table.evidence().splitlines()[2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
     for values in itertools.product(*columns.values()):
-        actions = [row[-1] for row in rows if all(map(_says, row, values))]
+        actions = [row[-1] for row in rows if all(map(_matches, row, values))]
         assert actions == [generate.decision_table.decided(*values)], values
 
 
-def _says(cell, value):
-    """Whether a cell such as `any`, `works or unknown`, `any but works` is about this value."""
+def _matches(cell, value):
+    """Whether a cell such as `any`, `works or unknown` or `any but works` includes this value."""
     if cell == "any":
         return True
     listed = value in cell.removeprefix("any but ").split(" or ")
@@ -58,7 +58,7 @@ def test_every_setting_and_every_role_is_on_its_page(generate, prod):
         assert permissions.count(f"| `{role}` |") == 1
 
 
-def test_decisions_are_numbered_without_a_gap_and_superseded_by_ones_that_exist(generate):
+def test_decision_records_are_numbered_without_gaps_and_superseded_by_existing_ones(generate):
     decisions = list(generate.decision_index.read_decisions())
 
     assert [decision.number for decision in decisions] == list(range(1, len(decisions) + 1))
@@ -66,13 +66,13 @@ def test_decisions_are_numbered_without_a_gap_and_superseded_by_ones_that_exist(
     assert superseding <= {decision.number for decision in decisions}
 
 
-def test_links_between_pages_lead_somewhere():
+def test_links_between_pages_have_a_target():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())]
-    inside = [(page, link) for page, link in links if not link.startswith(("http", "mailto:", "#"))]
+    internal = [(page, link) for page, link in links if not link.startswith(("http", "mailto:", "#"))]
 
-    assert len(inside) > 20
-    for page, link in inside:
+    assert len(internal) > 20
+    for page, link in internal:
         target, _, heading = link.partition("#")
         file = page.parent / target
         assert file.exists(), f"{page.relative_to(ROOT)} links to {link}"
@@ -85,7 +85,7 @@ def _anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_the_program_imports_pulumi_and_components_alone_and_has_no_branches():
+def test_the_program_imports_only_pulumi_and_components_and_has_no_branches():
     tree = ast.parse((ROOT / "__main__.py").read_text())
 
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}

@@ -21,9 +21,9 @@ def test_the_pack_has_the_same_rules():
     assert PATTERN_SYNTAX_OF_THE_PACK.read_bytes() == PATTERN_SYNTAX.read_bytes(), "run make docs"
 
 
-def test_an_extra_rule_is_refused_where_event_ruler_refuses_its_pattern():
+def test_an_extra_rule_is_rejected_if_event_ruler_rejects_its_pattern():
     assert [pattern for pattern, _ in ANSWERS["refused"] if not find_complaints(pattern)] == []
 
 
-def test_an_extra_rule_is_taken_where_event_ruler_accepts_its_pattern():
+def test_an_extra_rule_is_accepted_if_event_ruler_accepts_its_pattern():
     assert [pattern for pattern in ANSWERS["accepted"] if find_complaints(pattern)] == []

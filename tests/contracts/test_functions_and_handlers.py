@@ -1,4 +1,4 @@
-"""The functions that components place and the handlers that run in them agree."""
+"""The functions that components deploy and the handlers that run in them agree."""
 
 import dataclasses
 import importlib
@@ -31,15 +31,15 @@ SETTINGS = {
     "handlers.demo.probe.handler": environment.DemoDatabaseSettings,
 }
 ENTRY_POINTS = sorted(SETTINGS)
-PROBE = """
+IMPORT_SCRIPT = """
 import json, os, sys, importlib
 import boto3, botocore.session, aws_lambda_powertools
 from aws_lambda_powertools.utilities import batch, data_classes, typing
 
 archive, *entry_points = sys.argv[1:]
-read, made = [], []
+read, created = [], []
 
-class Watched(dict):
+class RecordingEnvironment(dict):
     def _note(self, key):
         frame = sys._getframe(2)
         while frame and (frame.f_code.co_filename.startswith("<") or frame.f_code.co_filename == os.__file__):
@@ -56,38 +56,38 @@ class Watched(dict):
         self._note(key)
         return super().__contains__(key)
 
-os.environ = Watched(os.environ)
+os.environ = RecordingEnvironment(os.environ)
 for owner, name in ((boto3, "client"), (boto3, "resource"), (boto3.Session, "client"),
                     (boto3.Session, "resource"), (botocore.session.Session, "create_client")):
-    setattr(owner, name, lambda *args, **kwargs: made.append(str(args)))
+    setattr(owner, name, lambda *args, **kwargs: created.append(str(args)))
 sys.path.insert(0, archive)
 callable_ = {}
 for entry_point in entry_points:
     module, _, function = entry_point.rpartition(".")
-    found = importlib.import_module(module)
-    callable_[entry_point] = callable(getattr(found, function, None)) and found.__file__.startswith(archive)
+    imported = importlib.import_module(module)
+    callable_[entry_point] = callable(getattr(imported, function, None)) and imported.__file__.startswith(archive)
 pulumi = [name for name in sys.modules if name.partition(".")[0] in ("pulumi", "pulumi_aws", "components")]
-print(json.dumps({"callable": callable_, "read": read, "made": made, "pulumi": pulumi}))
+print(json.dumps({"callable": callable_, "read": read, "created": created, "pulumi": pulumi}))
 """
 
 
 @pytest.fixture(scope="module")
-def imported(functions, tmp_path_factory):
-    """What happened when every entry point was imported from the archive alone, as Lambda does."""
+def import_report(functions, tmp_path_factory):
+    """Reports what happened when every entry point was imported from the archive alone, as in Lambda."""
     root = tmp_path_factory.mktemp("archive")
     for name, path in functions[0][1].inputs["code"].items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(path.read_bytes())
-    answer = subprocess.run(  # -I: nothing of this repository can be found but the archive
-        [sys.executable, "-I", "-c", PROBE, str(root), *(entry_point for entry_point, _ in functions)],
+    process = subprocess.run(  # -I: only the archive can be imported, nothing else in this repository
+        [sys.executable, "-I", "-c", IMPORT_SCRIPT, str(root), *(entry_point for entry_point, _ in functions)],
         capture_output=True,
         text=True,
         check=False,
         env={},
         cwd=root,
     )
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def module_of(entry_point):
@@ -95,16 +95,16 @@ def module_of(entry_point):
 
 
 def function_of(functions, entry_point):
-    [function] = [one for name, one in functions if name == entry_point]
+    [function] = [candidate for name, candidate in functions if name == entry_point]
     return function
 
 
-def test_every_function_of_the_stack_is_looked_at_here(functions):
+def test_every_function_of_the_stack_is_tested_here(functions):
     assert sorted(entry_point for entry_point, _ in functions) == ENTRY_POINTS
 
 
 def test_every_function_runs_the_same_archive_of_handlers_and_the_domain(functions):
-    archives = [one.inputs["code"] for _, one in functions]
+    archives = [function.inputs["code"] for _, function in functions]
     folders = (ROOT / "handlers", ROOT / "rotation_guard" / "domain")
     sources = {path.relative_to(ROOT).as_posix() for folder in folders for path in folder.rglob("*.py")}
 
@@ -114,32 +114,32 @@ def test_every_function_runs_the_same_archive_of_handlers_and_the_domain(functio
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_every_entry_point_is_in_the_archive_and_can_be_called(imported, entry_point):
-    assert imported["callable"][entry_point] is True
+def test_every_entry_point_is_in_the_archive_and_can_be_called(import_report, entry_point):
+    assert import_report["callable"][entry_point] is True
 
 
-def test_importing_handlers_makes_no_client_and_reads_no_environment(imported):
-    assert imported["made"] == []
-    assert imported["read"] == []
+def test_importing_handlers_creates_no_client_and_reads_no_environment(import_report):
+    assert import_report["created"] == []
+    assert import_report["read"] == []
 
 
-def test_handlers_run_without_pulumi(imported):
-    assert imported["pulumi"] == []
+def test_handlers_run_without_pulumi(import_report):
+    assert import_report["pulumi"] == []
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_function_is_given_exactly_the_environment_that_its_settings_read(functions, entry_point):
+def test_a_function_has_exactly_the_environment_that_its_settings_read(functions, entry_point):
     variables = function_of(functions, entry_point).inputs["environment"]["variables"]
 
-    given = {name for name in variables if not name.startswith("POWERTOOLS_")}
-    kind = SETTINGS[entry_point]
-    assert given == ({field.name.upper() for field in dataclasses.fields(kind)} if kind else set())
-    if kind:
-        kind.from_env(variables)  # raises where a value cannot be read
+    names = {name for name in variables if not name.startswith("POWERTOOLS_")}
+    settings = SETTINGS[entry_point]
+    assert names == ({field.name.upper() for field in dataclasses.fields(settings)} if settings else set())
+    if settings:
+        settings.from_env(variables)  # raises where a value cannot be read
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_handler_reads_its_own_settings_and_nothing_else_of_the_environment(entry_point):
+def test_a_handler_reads_only_its_own_settings_from_the_environment(entry_point):
     module = module_of(entry_point)
 
     own = {
@@ -152,7 +152,7 @@ def test_a_handler_reads_its_own_settings_and_nothing_else_of_the_environment(en
 
 
 def test_every_settings_class_belongs_to_a_function():
-    # Those that the module defines: what it imports from the domain is read from no environment.
+    # Only classes defined in the module: those imported from the domain are not read from the environment.
     classes = {
         value
         for value in vars(environment).values()
@@ -163,12 +163,12 @@ def test_every_settings_class_belongs_to_a_function():
     assert len(classes) == 13
 
 
-def test_the_steps_time_out_before_the_workflow_gives_up_on_them(whole, functions):
+def test_the_steps_time_out_before_their_tasks_in_the_workflow(whole, functions):
     [machine] = whole.of_type("aws:sfn/stateMachine:StateMachine")
     states = json.loads(machine.inputs["definition"])["States"].values()
     limits = {state["Resource"]: state["TimeoutSeconds"] for state in states if "TimeoutSeconds" in state}
-    given = {one.arn: one.inputs["timeout"] for _, one in functions if one.arn in limits}
+    timeouts = {function.arn: function.inputs["timeout"] for _, function in functions if function.arn in limits}
 
-    assert set(given) == set(limits)
+    assert set(timeouts) == set(limits)
     assert len(limits) == 10
-    assert all(given[arn] < limit for arn, limit in limits.items())
+    assert all(timeouts[arn] < limit for arn, limit in limits.items())

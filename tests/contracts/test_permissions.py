@@ -1,4 +1,4 @@
-"""What a role grants is what its holder declares, and what it uses: no more, and no less."""
+"""A role grants exactly what its function declares and uses."""
 
 import importlib
 import json
@@ -16,7 +16,7 @@ from tests.contracts.conftest import EVERYTHING
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
-STORIES = (
+SCENARIOS = (
     "tests/remediation/test_races_and_crashes.py::test_a_lost_race_is_diagnosed_again",
     "tests/remediation/test_scenarios.py::test_incidents_beyond_the_hourly_limit_are_published_in_one_digest",
     "tests/remediation/test_scenarios.py::test_repairs_of_a_secret_that_keeps_failing_are_suspended_until_it_is_released",
@@ -30,8 +30,8 @@ STORIES = (
     "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
     "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_logged",
 )
-"""The fewest tests in which every function makes every kind of call that it can make. In all other tests of functions,
-a call that is not declared fails the test that it is made in."""
+"""The smallest set of tests in which every function makes every kind of call. In all other tests of functions,
+an undeclared call fails its test."""
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html#monitoring-cloudwatchlogs-prereqs"""
 POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -55,15 +55,15 @@ NEEDS_OF_KEY = {
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
     "sqs:ReceiveMessage": {"kms:Decrypt"},
 }
-"""What AWS asks of a caller for messages that a customer key encrypts; the tables and parameters have no such key."""
+"""What AWS requires of a caller for messages encrypted with a customer key; tables and parameters have no such key."""
 
 
 @pytest.fixture(scope="session")
 def used(tmp_path_factory):
-    """Entry point -> what it uses when the stories are told."""
+    """Entry point -> the actions that it uses in the scenarios."""
     file = tmp_path_factory.mktemp("used") / "permissions.json"
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *STORIES],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SCENARIOS],
         capture_output=True,
         text=True,
         check=False,
@@ -81,8 +81,8 @@ def encrypted():
     return deploy_program({**stack_config("dev"), **config, "rotation-guard:kmsKeyArn": KEY}, stack="dev")
 
 
-def granted(recording, role_arn):
-    """The actions of a role, which are all allowed."""
+def granted_actions(recording, role_arn):
+    """The actions that the role is allowed."""
     [role] = [resource for resource in recording.of_type(ROLE) if resource.arn == role_arn]
     policies = [
         resource for resource in recording.of_type(ROLE_POLICY) if resource.inputs["role"] == role.outputs["name"]
@@ -97,53 +97,53 @@ def listed(value):
     return [value] if isinstance(value, str) else value
 
 
-def served(recording, function):
-    """What Lambda does with a function's role: writes its log, reads its queue, and sends on what failed for good."""
+def service_actions(recording, function):
+    """What Lambda does with a function's role: writes its log, reads its queue, and sends failed events on."""
     arn, name = function.arn, function.outputs["name"]
     polled = recording.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
     configured = recording.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
     assert polled
     assert configured
     actions = set(LOGGING)
-    if any(one.inputs["functionName"] == arn for one in polled):
+    if any(resource.inputs["functionName"] == arn for resource in polled):
         actions |= POLLING
-    if any(one.inputs["functionName"] == name for one in configured):
+    if any(resource.inputs["functionName"] == name for resource in configured):
         actions |= {"sqs:SendMessage"}
     return actions
 
 
-def deployed(recording):
+def functions_by_entry_point(recording):
     """Every function by its entry point."""
     return {resource.inputs["handler"]: resource for resource in recording.of_type("aws:lambda/function:Function")}
 
 
 def test_every_function_uses_what_its_role_grants_and_declares_it(whole, used):
-    functions = deployed(whole)
+    functions = functions_by_entry_point(whole)
     assert set(functions) == set(used)
 
     for entry_point, function in functions.items():
         declared = importlib.import_module(entry_point.rpartition(".")[0]).ACTIONS
-        grants = granted(whole, function.inputs["role"]) - served(whole, function)
+        grants = granted_actions(whole, function.inputs["role"]) - service_actions(whole, function)
         assert grants == used[entry_point], f"{entry_point}: what its role grants is not what it uses"
         assert declared == used[entry_point], f"{entry_point}: what it declares is not what it uses"
 
 
-def test_what_lambda_does_with_a_functions_role_is_granted(whole):
-    for function in deployed(whole).values():
-        assert served(whole, function) <= granted(whole, function.inputs["role"])
+def test_what_lambda_does_with_the_role_of_a_function_is_granted(whole):
+    for function in functions_by_entry_point(whole).values():
+        assert service_actions(whole, function) <= granted_actions(whole, function.inputs["role"])
 
 
-def test_only_who_sends_or_receives_encrypted_messages_may_use_the_key(whole, encrypted, used):
-    functions = deployed(encrypted)
-    plain = deployed(whole)
+def test_only_functions_that_send_or_receive_encrypted_messages_may_use_the_key(whole, encrypted, used):
+    functions = functions_by_entry_point(encrypted)
+    plain = functions_by_entry_point(whole)
     with_key = set()
 
     for entry_point, function in functions.items():
-        calls = used[entry_point] | served(encrypted, function)
+        calls = used[entry_point] | service_actions(encrypted, function)
         needed = set().union(*(NEEDS_OF_KEY.get(action, set()) for action in calls))
-        grants = granted(encrypted, function.inputs["role"])
+        grants = granted_actions(encrypted, function.inputs["role"])
         assert {action for action in grants if action.startswith("kms:")} == needed, entry_point
-        assert grants - needed == granted(whole, plain[entry_point].inputs["role"])
+        assert grants - needed == granted_actions(whole, plain[entry_point].inputs["role"])
         with_key |= {entry_point} if needed else set()
 
     assert with_key == {
@@ -160,19 +160,19 @@ def test_the_key_is_granted_where_it_is_used_and_nowhere_else(encrypted):
 
 
 @pytest.mark.parametrize("stack", ["whole", "encrypted"])
-def test_the_workflow_may_do_what_its_definition_does(stack, request):
+def test_the_role_of_the_workflow_has_the_permissions_of_its_definition(stack, request):
     recording = request.getfixturevalue(stack)
     [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
     states = json.loads(machine.inputs["definition"])["States"].values()
     resources = {state["Resource"] for state in states if state["Type"] == "Task"}
 
-    actions = {_integrated(resource) for resource in resources}
+    actions = {_action_of(resource) for resource in resources}
     needed = set().union(*(NEEDS_OF_KEY.get(action, set()) for action in actions)) if stack == "encrypted" else set()
-    assert granted(recording, machine.inputs["roleArn"]) == actions | needed | LOG_DELIVERY
+    assert granted_actions(recording, machine.inputs["roleArn"]) == actions | needed | LOG_DELIVERY
 
 
-def _integrated(resource):
-    """What a task asks of IAM: arn:aws:states:::dynamodb:updateItem is dynamodb:UpdateItem, and a function is invoked.
+def _action_of(resource):
+    """The IAM action of a task: arn:aws:states:::dynamodb:updateItem is dynamodb:UpdateItem, and a function is invoked.
 
     (https://docs.aws.amazon.com/step-functions/latest/dg/service-integration-iam-templates.html)
     """

@@ -1,4 +1,4 @@
-"""One version everywhere, a release that can be made of it, and workflows that run only what was reviewed."""
+"""The release: one version everywhere, notes for it, and workflows that run only pinned actions."""
 
 import re
 import tomllib
@@ -23,11 +23,14 @@ def steps_of(workflow):
     return [step for job in read(workflow)["jobs"].values() for step in job["steps"]]
 
 
-def test_a_release_of_this_version_could_be_made():
-    assert "First release." in read_notes("0.1.0") if VERSION == "0.1.0" else read_notes(VERSION)
+def test_this_version_has_release_notes():
+    notes = read_notes(VERSION)
+
+    assert notes
+    assert VERSION != "0.1.0" or "First release." in notes
 
 
-def test_a_release_of_another_version_is_refused_with_what_to_change():
+def test_a_release_of_another_version_is_rejected_naming_the_file_to_change():
     with pytest.raises(ValueError, match=r"VERSION in components/release.py must be 99.0.0, got "):
         read_notes("99.0.0")
 
@@ -41,24 +44,24 @@ def test_actions_are_pinned_by_commit_and_checkouts_keep_no_credentials(workflow
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step["uses"]
         if step["uses"].startswith(CHECKOUT):
             assert step["with"]["persist-credentials"] is False
-    # The version is beside it for people, and for tools that update it.
+    # The version is in a comment for people, and for tools that update it.
     assert len(re.findall(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", workflow.read_text(), re.MULTILINE)) == len(used)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_may_read_at_most_and_jobs_say_what_else_they_need(workflow):
+def test_workflows_have_read_permissions_at_most(workflow):
     assert read(workflow)["permissions"] in ({}, {"contents": "read"})
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_secrets_are_given_to_single_steps(workflow):
-    described = read(workflow)
-    for part in (described, *described["jobs"].values()):
+def test_secrets_are_passed_only_to_single_steps(workflow):
+    definition = read(workflow)
+    for part in (definition, *definition["jobs"].values()):
         assert "secrets." not in str(part.get("env", {}))
         assert "token" not in str(part.get("env", {})).lower()
 
 
-def test_the_suite_runs_with_the_oldest_python_and_with_that_of_the_functions():
+def test_the_suite_runs_on_the_oldest_supported_python_and_that_of_the_functions():
     job = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["tests"]
     function = (ROOT / "components" / "function.py").read_text()
 
@@ -67,7 +70,7 @@ def test_the_suite_runs_with_the_oldest_python_and_with_that_of_the_functions():
     assert "python3.13" in function
 
 
-def test_the_package_has_every_folder_of_ours_and_the_command_line_needs_few_others():
+def test_the_package_has_every_folder_and_few_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     folders = {"rotation_guard": "rotation_guard", "components": "rotation_guard.components"}
     folders["handlers"] = "rotation_guard.handlers"

@@ -1,4 +1,4 @@
-"""The rules hear the events that AWS and the audit send, each where it should be heard and nowhere else."""
+"""The rules match the events that AWS and the audit send, each event only the rules that it should."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from rotation_guard.domain.secret import VersionDates, parse_secret
 from tests.paths import EVENTS
 
 RULE = "aws:cloudwatch/eventRule:EventRule"
-HEARD = {
+MATCHING_RULES = {
     "rotation-failed": {"failed"},
     "rotation-abandoned": {"failed"},
     "test-rotation-failed": {"failed"},
@@ -26,7 +26,7 @@ HEARD = {
     "secret-label-updated": {"label-updates", "moved"},
     "instance-stopped": {"extra-instance-state"},
 }
-"""Which rules hear each recorded event, in the dev stack."""
+"""The rules that each recorded event matches, in the dev stack."""
 TUTORIALS = {
     "source": ["aws.secretsmanager"],
     "detail-type": ["AWS API Call via CloudTrail"],
@@ -35,11 +35,11 @@ TUTORIALS = {
         "eventName": ["RotationFailed", "RotationSucceeded"],
     },
 }
-"""What the tutorials listen for. EventBridge accepts it, and it never fires."""
+"""The pattern in tutorials. EventBridge accepts it, but it never matches."""
 
 
 def matches(pattern, event):
-    """Whether EventBridge would match, for the operators that our patterns use; any other is an error."""
+    """Whether EventBridge would match, for the operators that the patterns use; any other is an error."""
     return all(_field(allowed, event.get(field)) for field, allowed in pattern.items())
 
 
@@ -47,10 +47,10 @@ def _field(allowed, value):
     if isinstance(allowed, dict):
         return isinstance(value, dict) and matches(allowed, value)
     values = value if isinstance(value, list) else [value]
-    return any(_one(condition, one) for condition in allowed for one in values)
+    return any(_matches_condition(condition, item) for condition in allowed for item in values)
 
 
-def _one(condition, value):
+def _matches_condition(condition, value):
     if not isinstance(condition, dict):
         return condition == value and type(condition) is type(value)
     [(operator, operand)] = condition.items()
@@ -66,48 +66,48 @@ def rules_of(deployed):
     }
 
 
-def hearing(rules, event):
+def matching_rules(rules, event):
     return {name for name, pattern in rules.items() if matches(pattern, event)}
 
 
-def test_every_recorded_event_is_looked_at_here():
-    assert {path.stem for path in EVENTS.glob("*.json")} == set(HEARD)
+def test_every_recorded_event_is_tested_here():
+    assert {path.stem for path in EVENTS.glob("*.json")} == set(MATCHING_RULES)
 
 
-def test_every_rule_of_the_stack_hears_something(dev):
-    assert set(rules_of(dev)) == set().union(*HEARD.values())
+def test_every_rule_of_the_stack_matches_an_event(dev):
+    assert set(rules_of(dev)) == set().union(*MATCHING_RULES.values())
 
 
-@pytest.mark.parametrize("name", HEARD)
-def test_an_event_is_heard_by_the_rule_it_should_and_no_other(dev, recorded, name):
-    assert hearing(rules_of(dev), recorded(name)) == HEARD[name]
+@pytest.mark.parametrize("name", MATCHING_RULES)
+def test_an_event_matches_only_its_rules(dev, recorded, name):
+    assert matching_rules(rules_of(dev), recorded(name)) == MATCHING_RULES[name]
 
 
-@pytest.mark.parametrize("name", HEARD)
-def test_with_drill_the_same_event_is_heard_as_a_drill(dev, recorded, name):
+@pytest.mark.parametrize("name", MATCHING_RULES)
+def test_with_drill_the_same_event_matches_as_a_drill(dev, recorded, name):
     drill = {**recorded(name), "source": "rotation-guard.drill"}
 
-    assert hearing(rules_of(dev), drill) == HEARD[name]
+    assert matching_rules(rules_of(dev), drill) == MATCHING_RULES[name]
 
 
-@pytest.mark.parametrize("name", HEARD)
-def test_without_drill_no_drill_is_heard(prod, recorded, name):
-    expected = {rule for rule in HEARD[name] if not rule.startswith("extra-")}
+@pytest.mark.parametrize("name", MATCHING_RULES)
+def test_without_drill_no_drill_matches(prod, recorded, name):
+    expected = {rule for rule in MATCHING_RULES[name] if not rule.startswith("extra-")}
 
-    assert hearing(rules_of(prod), recorded(name)) == expected
-    assert hearing(rules_of(prod), {**recorded(name), "source": "rotation-guard.drill"}) == set()
-
-
-@pytest.mark.parametrize("name", HEARD)
-def test_an_event_of_another_source_is_not_heard(dev, recorded, name):
-    assert hearing(rules_of(dev), {**recorded(name), "source": "custom.secretsmanager"}) == set()
+    assert matching_rules(rules_of(prod), recorded(name)) == expected
+    assert matching_rules(rules_of(prod), {**recorded(name), "source": "rotation-guard.drill"}) == set()
 
 
-def test_a_service_event_that_aws_adds_one_day_is_recorded(dev, recorded):
+@pytest.mark.parametrize("name", MATCHING_RULES)
+def test_an_event_of_another_source_does_not_match(dev, recorded, name):
+    assert matching_rules(rules_of(dev), {**recorded(name), "source": "custom.secretsmanager"}) == set()
+
+
+def test_a_future_service_event_of_aws_is_recorded(dev, recorded):
     event = recorded("rotation-started")
     event["detail"]["eventName"] = "RotationPostponed"
 
-    assert hearing(rules_of(dev), event) == {"service-events"}
+    assert matching_rules(rules_of(dev), event) == {"service-events"}
 
 
 @pytest.mark.parametrize(
@@ -126,38 +126,38 @@ def test_every_call_that_changes_a_rotation_or_a_version_is_recorded(dev, record
     event = recorded("put-secret-value")
     event["detail"]["eventName"] = call
 
-    assert hearing(rules_of(dev), event) == {"api-calls"}
+    assert matching_rules(rules_of(dev), event) == {"api-calls"}
 
 
-def test_a_label_of_ones_own_is_recorded_and_no_new_value(dev, recorded):
+def test_a_custom_label_is_recorded_but_is_no_new_value(dev, recorded):
     event = recorded("secret-label-updated")
     event["detail"]["labelUpdated"] = "BLUE"
 
-    assert hearing(rules_of(dev), event) == {"label-updates"}
+    assert matching_rules(rules_of(dev), event) == {"label-updates"}
 
 
-@pytest.mark.parametrize("name", HEARD)
+@pytest.mark.parametrize("name", MATCHING_RULES)
 def test_the_tutorials_pattern_never_matches(recorded, name):
     assert matches(TUTORIALS, recorded(name)) is False
 
 
-def test_the_tutorials_pattern_waits_for_the_right_words_in_the_wrong_place(dev, recorded):
+def test_the_tutorials_pattern_has_the_wrong_detail_type(dev, recorded):
     failed, succeeded = recorded("rotation-failed"), recorded("rotation-succeeded")
 
-    assert hearing(rules_of(dev), failed) == {"failed"}
-    assert hearing(rules_of(dev), succeeded) == {"service-events", "succeeded"}
-    # With AWS's own detail-type in its place, their pattern would have matched both.
-    mended = {**TUTORIALS, "detail-type": ["AWS Service Event via CloudTrail"]}
-    assert matches(mended, failed)
-    assert matches(mended, succeeded)
+    assert matching_rules(rules_of(dev), failed) == {"failed"}
+    assert matching_rules(rules_of(dev), succeeded) == {"service-events", "succeeded"}
+    # With AWS's own detail-type, their pattern would match both.
+    corrected = {**TUTORIALS, "detail-type": ["AWS Service Event via CloudTrail"]}
+    assert matches(corrected, failed)
+    assert matches(corrected, succeeded)
 
 
 def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded, monkeypatch):
     event, entries = recorded("rotation-stuck"), []
 
     class Bus:
-        def put_events(self, **asked):
-            entries.extend(asked["Entries"])
+        def put_events(self, **request):
+            entries.extend(request["Entries"])
             return {"FailedEntryCount": 0, "Entries": [{"EventId": event["id"]}]}
 
     monkeypatch.setattr(event_bus, "client", lambda _: Bus())
@@ -184,17 +184,19 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
 def test_a_stuck_rotation_opens_an_incident_of_its_secret(recorded):
     event = recorded("rotation-stuck")
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.kind, heard.source) == ("Rotation Stuck", "rotation-guard")
-    assert heard.secret_arn == heard.subject == event["resources"][0]
-    assert heard.identity == event["detail"]["eventID"]
-    assert heard.occurred_at == event["time"]
-    # It is no news of a value that moved: the version that it names is the one that is stuck.
-    assert heard.current_version_id is None
+    assert (parsed.kind, parsed.source) == ("Rotation Stuck", "rotation-guard")
+    assert parsed.secret_arn == parsed.subject == event["resources"][0]
+    assert parsed.identity == event["detail"]["eventID"]
+    assert parsed.occurred_at == event["time"]
+    # It does not report a new value: the version that it names is the stuck one.
+    assert parsed.current_version_id is None
 
 
-@pytest.mark.parametrize("name", sorted(set(HEARD) - {"instance-stopped", "rotation-stuck", "incident-stalled"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(MATCHING_RULES) - {"instance-stopped", "rotation-stuck", "incident-stalled"})
+)
 def test_recorded_events_have_the_shape_that_aws_documents(recorded, name):
     event = recorded(name)
 

@@ -1,4 +1,4 @@
-"""A setting is declared once: what else speaks of it is generated from there, and it reaches whatever uses it."""
+"""A setting is declared once: everything else is generated from its declaration, and it reaches its users."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def guard():
     ("component", "setting"),
     [(component, setting.name) for setting in SETTINGS.values() for component in setting.used_by],
 )
-def test_a_setting_arrives_at_every_component_that_uses_it(guard, component, setting):
+def test_a_setting_reaches_every_component_that_uses_it(guard, component, setting):
     [inputs] = [resource.inputs for resource in guard.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
     value = (inputs["runtime"] if component == "runtime" else inputs)[setting]
 
@@ -47,19 +47,19 @@ def test_a_setting_arrives_at_every_component_that_uses_it(guard, component, set
     assert (value[:1] if setting in ("probe_functions", "rotation_functions") else value) == EVERYTHING[setting]
 
 
-def test_every_setting_is_an_argument_of_the_whole_and_is_used():
+def test_every_setting_is_an_argument_of_the_product_and_is_used():
     assert list(RotationGuardArgs.__annotations__) == list(SETTINGS)
     assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["demo"]  # It adds a component.
 
 
-def test_a_setting_is_added_by_one_entry(monkeypatch):
+def test_one_entry_adds_a_setting(monkeypatch):
     monkeypatch.setitem(SETTINGS, ADDED.name, ADDED)
 
     assert DECLARED in settings.write_project()
     assert "| `graceDays` | integer | `3` | Days of grace, see maxAgeDays (1 to 9). |" in settings.write_tables()
     argument = '    grace_days: NotRequired[int]\n    """Days of grace, see max_age_days. Default: 3."""\n'
-    holding = [path.name for path, text in settings.write_sources() if argument in text]
-    assert holding == ["rotation_guard.py", "rotation_audit.py"]
+    files = [path.name for path, text in settings.write_sources() if argument in text]
+    assert files == ["rotation_guard.py", "rotation_audit.py"]
     assert complaints_about({"grace_days": 3}) == []
     assert complaints_about({"grace_days": 10}) == ["grace_days must be an integer from 1 to 9, got 10"]
 

@@ -81,7 +81,7 @@ def find_read_keys(result_path: str) -> set[str]:
 
 
 def keys_of(result: Any) -> set[str]:
-    return {key_of(each) for each in fields(result)}
+    return {key_of(field) for field in fields(result)}
 
 
 RESULT_PATHS = find_result_paths()
@@ -106,7 +106,7 @@ def test_every_field_of_a_result_has_a_reader(path):
         assert [key for key in unread if not any(f'"{key}"' in module for module in modules)] == []
 
 
-def test_only_results_that_are_passed_on_as_a_whole_have_readers_outside_the_state_machine():
+def test_only_results_that_are_passed_on_whole_have_other_readers():
     tasks = [state for state in STATES.values() if state.get("Resource") in FUNCTIONS.values()]
     passed = {path for state in tasks for path in read_paths(state["Parameters"])}
 
@@ -114,7 +114,7 @@ def test_only_results_that_are_passed_on_as_a_whole_have_readers_outside_the_sta
         assert any(path in passed for path, steps in RESULT_PATHS.items() if step in steps)
 
 
-def test_an_ending_has_what_the_end_of_an_incident_reads():
+def test_an_ending_has_the_fields_that_the_end_step_reads():
     """The claim's ending takes the decision's place where a new value or a dead workflow ends the incident."""
     ending = STATES["End"]["Parameters"]["ending"]
 
@@ -122,24 +122,24 @@ def test_an_ending_has_what_the_end_of_an_incident_reads():
 
 
 @pytest.mark.parametrize("path", RESULT_PATHS)
-def test_every_word_that_the_state_machine_compares_is_one_that_the_step_returns(path):
+def test_every_value_that_the_state_machine_compares_is_one_that_the_step_returns(path):
     [result] = {RESULTS[step] for step in RESULT_PATHS[path]}
     hints = get_type_hints(result)
-    words = {key_of(each): hint for each in fields(result) for hint in enums_in(hints[each.name])}
+    enums = {key_of(field): hint for field in fields(result) for hint in enums_in(hints[field.name])}
     rules = [rule for state in STATES.values() for rule in state.get("Choices", ())]
 
     for rule in rules:
         variable, _, key = rule["Variable"].rpartition(".")
-        if variable == path and "StringEquals" in rule and key in words:
-            assert rule["StringEquals"] in [*words[key]], rule
+        if variable == path and "StringEquals" in rule and key in enums:
+            assert rule["StringEquals"] in [*enums[key]], rule
 
 
 def enums_in(hint: Any) -> list[type[StrEnum]]:
     """The enumerations in a field's type."""
-    return [each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, StrEnum)]
+    return [type_ for type_ in (hint, *get_args(hint)) if isinstance(type_, type) and issubclass(type_, StrEnum)]
 
 
-def test_every_enumeration_of_words_is_compared_by_the_state_machine():
+def test_every_enumeration_in_a_result_is_compared_by_the_state_machine():
     """The test above would pass if the words were in other fields than the state machine compares."""
     compared = {
         rule["Variable"] for state in STATES.values() for rule in state.get("Choices", ()) if "StringEquals" in rule
@@ -148,8 +148,8 @@ def test_every_enumeration_of_words_is_compared_by_the_state_machine():
     for path, steps in RESULT_PATHS.items():
         for step in steps:
             hints = get_type_hints(RESULTS[step])
-            for each in fields(RESULTS[step]):
-                assert not enums_in(hints[each.name]) or f"{path}.{key_of(each)}" in compared
+            for field in fields(RESULTS[step]):
+                assert not enums_in(hints[field.name]) or f"{path}.{key_of(field)}" in compared
 
 
 def test_a_result_is_json_with_the_keys_of_its_fields():

@@ -1,4 +1,4 @@
-"""A new verdict is complete: what lists verdicts elsewhere lists every one. Each failure names the file to edit."""
+"""Every list of verdicts elsewhere is complete. Each failure names the file to edit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever AWS does, a function answers in time: botocore retries as it always does, on a clock that never waits."""
+"""A function ends in time whatever AWS does: with botocore's own retries, and a fake clock."""
 
 import importlib
 import json
@@ -30,21 +30,21 @@ CALLS = {
 }
 """Prefix of an IAM action -> client, operation and the parameters without which no request can be made."""
 INITIALIZATION_SECONDS = 10
-"""How long Lambda lets a function start before it is called
+"""How long Lambda lets a function initialize before it is invoked
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib)."""
 LONGEST_FUNCTION_SECONDS = 900
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 FURTHER_CALLS = 2
-"""What a function does instead, once a call has failed for good: tells somebody, and notes that."""
+"""Calls of a function after one has failed for good: to publish that, and to record it."""
 
 
 class Clock:
-    """Time that passes in calls and in waits."""
+    """A clock that only calls and waits advance."""
 
     def __init__(self):
         self.now = 1000.0
 
-    def pass_by(self, seconds):
+    def advance(self, seconds):
         self.now += seconds
 
 
@@ -54,13 +54,13 @@ class Body:
 
 
 def hangs(session, clock, request):
-    """AWS takes the connection at the last moment, and never answers."""
-    clock.pass_by(session._timeout.connect_timeout + session._timeout.read_timeout)
+    """AWS accepts the connection at the last moment, and never responds."""
+    clock.advance(session._timeout.connect_timeout + session._timeout.read_timeout)
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
 def throttles(session, clock, request):
-    """AWS is busy, and says so at once: for botocore a status of 503 is as good as a throttling error."""
+    """AWS throttles immediately: botocore treats a status of 503 like a throttling error."""
     return AWSResponse(request.url, 503, {}, Body())
 
 
@@ -68,8 +68,8 @@ def throttles(session, clock, request):
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(time, "sleep", clock.pass_by)
-    # Chance at its worst: every wait is the longest that there is.
+    monkeypatch.setattr(time, "sleep", clock.advance)
+    # The worst case of the jitter: every wait is as long as possible.
     monkeypatch.setattr(ExponentialBackoff.__init__, "__defaults__", (20, lambda: 1.0, None, None))
     for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "key")):
         monkeypatch.setenv(name, value)
@@ -86,36 +86,36 @@ def calls_of(entry_point):
 
 
 def invocation(clock, seconds):
-    """What Lambda tells a function that may run for so many seconds from now."""
+    """The context of an invocation that times out after this many seconds."""
     end = clock.now + seconds
     return SimpleNamespace(get_remaining_time_in_millis=lambda: int((end - clock.now) * 1000))
 
 
 def ends_of_calls(clock, seconds, calls, answers_within=None):
-    """When each of these calls has ended, one after another for as long as one may begin, in seconds."""
-    begun, ends = clock.now, []
+    """The seconds after which each of these sequential calls ends, until no call may start."""
+    started, ends = clock.now, []
 
     @clients.bounded_by_timeout
     def handler(event, context):
         for number in range(25):
-            service, operation, asked = calls[number % len(calls)]
-            made = clients.client(service, answers_within)
+            service, operation, parameters = calls[number % len(calls)]
+            client = clients.client(service, answers_within)
             try:
-                getattr(made, operation)(**asked)
+                getattr(client, operation)(**parameters)
             except clients.OutOfTime:
                 return
             except (BotoCoreError, ClientError):
-                ends.append(clock.now - begun)
+                ends.append(clock.now - started)
 
     handler({}, invocation(clock, seconds))
     return ends
 
 
-@pytest.mark.parametrize("trouble", [hangs, throttles])
-def test_a_function_outlives_its_calls_and_has_time_to_do_something_else(functions, clock, monkeypatch, trouble):
-    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: trouble(session, clock, request))
+@pytest.mark.parametrize("failure", [hangs, throttles])
+def test_a_function_has_time_for_further_calls_after_its_calls_failed(functions, clock, monkeypatch, failure):
+    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: failure(session, clock, request))
 
-    looked_at = 0
+    case_count = 0
     for entry_point, function in functions:
         calls, seconds = calls_of(entry_point), function.inputs["timeout"]
         for first in range(len(calls)):
@@ -123,20 +123,20 @@ def test_a_function_outlives_its_calls_and_has_time_to_do_something_else(functio
             case = (entry_point, calls[first], ends)
             assert ends[-1] < seconds, case
             assert len(ends) > FURTHER_CALLS, case
-            looked_at += 1
-    assert looked_at > len(functions)
+            case_count += 1
+    assert case_count > len(functions)
 
 
-@pytest.mark.parametrize("trouble", [hangs, throttles])
-def test_a_call_is_given_up_after_half_of_the_time_or_a_minute(clock, monkeypatch, trouble):
-    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: trouble(session, clock, request))
+@pytest.mark.parametrize("failure", [hangs, throttles])
+def test_a_call_ends_after_half_of_the_timeout_or_a_minute(clock, monkeypatch, failure):
+    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: failure(session, clock, request))
 
     for seconds in (30, 60, 900):
         [first, *_] = ends_of_calls(clock, seconds, [CALLS["secretsmanager"]])
         assert first <= min(seconds / 2, 60)
 
 
-def test_a_busy_service_is_asked_several_times_before_that_is_told(clock, monkeypatch):
+def test_a_throttled_call_is_retried_several_times_before_it_fails(clock, monkeypatch):
     sent = []
     monkeypatch.setattr(
         URLLib3Session,
@@ -151,7 +151,7 @@ def test_a_busy_service_is_asked_several_times_before_that_is_told(clock, monkey
     assert len(sent) > 4
 
 
-def test_a_call_that_could_not_end_in_time_is_not_begun(clock, monkeypatch):
+def test_a_call_that_could_not_end_in_time_is_not_started(clock, monkeypatch):
     monkeypatch.setattr(URLLib3Session, "send", lambda *_: pytest.fail("it was sent"))
 
     @clients.bounded_by_timeout
@@ -162,62 +162,64 @@ def test_a_call_that_could_not_end_in_time_is_not_begun(clock, monkeypatch):
         handler({}, invocation(clock, 4))
 
 
-def test_an_invocation_has_the_time_that_it_was_given_and_not_what_the_one_before_had_left(clock, monkeypatch):
+def test_each_invocation_has_its_own_deadline(clock, monkeypatch):
     monkeypatch.setattr(URLLib3Session, "send", lambda session, request: hangs(session, clock, request))
     first = ends_of_calls(clock, 60, [CALLS["dynamodb"]])
-    clock.pass_by(3600)
+    clock.advance(3600)
 
     assert ends_of_calls(clock, 60, [CALLS["dynamodb"]]) == first
 
 
-def test_a_probe_that_hangs_each_time_is_asked_about_every_version(clock, monkeypatch):
+def test_a_probe_that_always_hangs_is_invoked_for_every_version(clock, monkeypatch):
     monkeypatch.setattr(URLLib3Session, "send", lambda session, request: hangs(session, clock, request))
-    asking = [("lambda", "invoke", {"FunctionName": "probe"})]
+    probe_call = [("lambda", "invoke", {"FunctionName": "probe"})]
 
-    ends = ends_of_calls(clock, PROBE_FUNCTION_SECONDS, asking, answers_within=PROBE_SECONDS)
+    ends = ends_of_calls(clock, PROBE_FUNCTION_SECONDS, probe_call, answers_within=PROBE_SECONDS)
 
     assert len(ends) >= 3  # AWSCURRENT, AWSPENDING, AWSPREVIOUS
 
 
-def test_everybody_is_told_by_one_invocation_though_the_table_hangs(clock, monkeypatch):
+def test_one_invocation_publishes_everything_although_the_table_hangs(clock, monkeypatch):
     monkeypatch.setattr(URLLib3Session, "send", lambda session, request: hangs(session, clock, request))
-    place = "eu-west-1:123456789012"
-    topics = [f"arn:aws:sns:{place}:{topic}" for topic in ("critical", "remediation")]
+    location = "eu-west-1:123456789012"
+    topics = [f"arn:aws:sns:{location}:{topic}" for topic in ("critical", "remediation")]
     variables = {"INCIDENTS_TABLE_NAME": "incidents", "RUNBOOK_URL": ""}
     for name, value in {**variables, "CRITICAL_TOPIC_ARN": topics[0], "REMEDIATION_TOPIC_ARN": topics[1]}.items():
         monkeypatch.setenv(name, value)
-    told = []
+    published = []
 
-    def answers(service, answer):
-        def taken(params, **_):
-            told.append(json.loads(params["body"])["Entries"][0] if service == "events" else params["body"]["TopicArn"])
+    def respond(service, answer):
+        def send(params, **_):
+            published.append(
+                json.loads(params["body"])["Entries"][0] if service == "events" else params["body"]["TopicArn"]
+            )
             return AWSResponse("", 200, {}, None), answer
 
-        clients.client(service).meta.events.register("before-call", taken)
+        clients.client(service).meta.events.register("before-call", send)
 
-    answers("sns", {"MessageId": "message"})
-    answers("events", {"FailedEntryCount": 0, "Entries": [{"EventId": "event"}]})
-    incident = {"secret_arn": f"arn:aws:secretsmanager:{place}:secret:orders/db-Ab12Cd", "opened_at": "2026-03-01"}
+    respond("sns", {"MessageId": "message"})
+    respond("events", {"FailedEntryCount": 0, "Entries": [{"EventId": "event"}]})
+    incident = {"secret_arn": f"arn:aws:secretsmanager:{location}:secret:orders/db-Ab12Cd", "opened_at": "2026-03-01"}
     context = invocation(clock, 30)
     context.function_name = context.aws_request_id = context.invoked_function_arn = "notify"
     context.memory_limit_in_mb = 256
 
-    begun = clock.now
+    started = clock.now
     answer = notify.handler({"turn": "escalated", "execution": "execution", "incident": incident}, context)
 
     assert answer == {"teller": False}
-    assert clock.now - begun < 30
-    assert told[:2] == topics
-    assert [one["DetailType"] for one in told[2:]] == ["Rotation Incident Escalated"]
+    assert clock.now - started < 30
+    assert published[:2] == topics
+    assert [event["DetailType"] for event in published[2:]] == ["Rotation Incident Escalated"]
 
 
-def test_every_function_has_its_calls_end_in_time(functions, monkeypatch):
-    # What a handler does first of its own is to read its settings, or the event.
-    monkeypatch.setattr(environment, "_read", lambda *_: pytest.fail("a handler has begun", pytrace=False))
+def test_every_function_bounds_its_calls_by_its_timeout(functions, monkeypatch):
+    # The first thing that a handler does itself is to read its settings, or the event.
+    monkeypatch.setattr(environment, "_read", lambda *_: pytest.fail("the handler has started", pytrace=False))
     for entry_point, _ in functions:
-        asked = []
+        deadline_reads = []
         context = SimpleNamespace(
-            get_remaining_time_in_millis=lambda asked=asked: asked.append(True) or 30_000,
+            get_remaining_time_in_millis=lambda deadline_reads=deadline_reads: deadline_reads.append(True) or 30_000,
             function_name="function",
             memory_limit_in_mb=256,
             invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:function",
@@ -225,12 +227,12 @@ def test_every_function_has_its_calls_end_in_time(functions, monkeypatch):
         )
         with pytest.raises((pytest.fail.Exception, KeyError)):
             importlib.import_module(entry_point.rpartition(".")[0]).handler({}, context)
-        assert asked, entry_point
+        assert deadline_reads, entry_point
 
 
-def test_a_caller_waits_for_the_function_and_for_its_start(whole, functions):
+def test_callers_wait_for_the_function_and_its_initialization(whole, functions):
     [machine] = whole.of_type("aws:sfn/stateMachine:StateMachine")
-    timeouts = {one.arn: one.inputs["timeout"] for _, one in functions}
+    timeouts = {function.arn: function.inputs["timeout"] for _, function in functions}
     assert max(timeouts.values()) <= LONGEST_FUNCTION_SECONDS
 
     tasks = [
