@@ -1,4 +1,4 @@
-"""Keeps what Hypothesis leaves behind where pytest leaves its own: it keeps constants of the code, database or not."""
+"""Moves Hypothesis's directory into pytest's cache: it stores constants of the code even without a database."""
 
 import pytest
 from hypothesis import configuration

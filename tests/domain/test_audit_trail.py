@@ -1,4 +1,4 @@
-"""A row of the audit trail fits into DynamoDB, whatever event it is about."""
+"""A row of the audit trail fits into DynamoDB, whatever the event."""
 
 import hashlib
 import json
@@ -52,7 +52,7 @@ def assert_fits(row):
     assert 0 < len(row["recorded"].encode()) <= 1024
 
 
-def test_an_ordinary_row_is_as_it_always_was():
+def test_an_ordinary_row_is_stored_unchanged():
     assert build_trail_row(event(), '{"id": "x"}', NOW, None) == {
         "secret_arn": ARN,
         "recorded": "2026-03-01T00:50:20Z#e3b69cfe",
@@ -67,7 +67,7 @@ def test_an_ordinary_row_is_as_it_always_was():
 
 @pytest.mark.parametrize("character", ["x", "é", "漢", "😀", "\x7f", "\0", '"'])
 @pytest.mark.parametrize("size", [399_000, 400_000, 409_600, 450_000, 1_048_576])
-def test_a_text_that_does_not_fit_is_cut_and_its_size_and_digest_are_kept(character, size):
+def test_a_text_that_does_not_fit_is_truncated_and_its_size_and_digest_are_stored(character, size):
     text = f'"{character * (size // len(character.encode()))}"'
 
     row = row_of(text)
@@ -83,7 +83,7 @@ def test_a_text_that_does_not_fit_is_cut_and_its_size_and_digest_are_kept(charac
     assert row["original_sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_a_text_is_cut_only_where_it_must_be():
+def test_a_text_is_truncated_only_if_necessary():
     assert "truncated" not in row_of("x" * 390_000)
     assert row_of("x" * 400_000)["truncated"] is True
 
@@ -102,12 +102,12 @@ STRANGE = ["x" * 2_000, "é" * 1_500, "\ud800", "a\nb", "\0", "x" * 1_000_000, "
 
 @pytest.mark.parametrize("text", STRANGE, ids=lambda text: f"{text[:1]!a}{len(text)}")
 @pytest.mark.parametrize("field", ["subject", "identity", "kind"])
-def test_any_text_has_a_place_in_a_row(field, text):
+def test_any_text_fits_into_a_row(field, text):
     assert_fits(row_of(**{field: text}))
 
 
 @pytest.mark.parametrize("field", ["subject", "identity"])
-def test_texts_that_are_no_keys_have_different_keys_nevertheless(field):
+def test_different_texts_that_are_no_valid_keys_have_different_keys(field):
     texts = [*STRANGE, *(f"{text}1" for text in STRANGE), *(f"{text}2" for text in STRANGE), "?", "a?b"]
     key = {"subject": "secret_arn", "identity": "recorded"}[field]
 
@@ -127,7 +127,7 @@ def test_texts_that_are_no_keys_have_different_keys_nevertheless(field):
     ],
     ids=lambda text: f"{text[:24]!a}",
 )
-def test_keys_sort_by_time_however_it_is_written(time, key):
+def test_keys_sort_by_time_whatever_its_format(time, key):
     row = row_of(occurred_at=time)
 
     assert_fits(row)
@@ -136,5 +136,7 @@ def test_keys_sort_by_time_however_it_is_written(time, key):
 
 
 @given(st.text(), st.text(min_size=1), st.text(min_size=1), st.integers(0, 40_000))
-def test_whatever_an_event_holds_its_row_fits(text, subject, identity, times):
-    assert_fits(row_of(text * times, subject=subject, identity=identity * times or "x", kind=text * times))
+def test_the_row_of_any_event_fits(text, subject, identity, repetitions):
+    assert_fits(
+        row_of(text * repetitions, subject=subject, identity=identity * repetitions or "x", kind=text * repetitions)
+    )

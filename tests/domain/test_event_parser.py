@@ -1,4 +1,4 @@
-"""AWS's events in domain words."""
+"""Parses events of AWS into domain objects."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ OTHERS = [f"arn:aws:secretsmanager:eu-west-1:111122223333:secret:other-{n}-Ab12C
 ROTATION = "7ac47c8c-f328-423b-9698-6926dd1f293e"
 RECORDED = sorted(path.stem for path in EVENTS.glob("*.json"))
 
-PLACES = [
+SECRET_FIELDS = [
     ("detail", "additionalEventData", "SecretId"),
     ("detail", "serviceEventDetails", "secretId"),
     ("detail", "responseElements", "arn"),
@@ -26,22 +26,22 @@ PLACES = [
     ("detail", "requestParameters", "secretId"),
     ("resources",),
 ]
-"""Where Secrets Manager names the secret, the most telling place first: its answer, and then what a caller wrote."""
+"""The fields that name the secret, the most reliable first: those of AWS, and then those of the caller."""
 
-ODDITIES = [None, [], {}, 1, 1.5, True, "", " ", "x" * 100_000, "\ud800", "\n", ["x"], {"x": 1}, [None], float("nan")]
-"""What nobody promised would not be there."""
+ODD_VALUES = [None, [], {}, 1, 1.5, True, "", " ", "x" * 100_000, "\ud800", "\n", ["x"], {"x": 1}, [None], float("nan")]
+"""Values that AWS does not rule out."""
 
 
 @pytest.fixture
-def nameless(recorded):
-    """The recorded failure, without its secret."""
+def event_without_secret(recorded):
+    """The recorded failure without the fields that name its secret."""
     event = recorded("rotation-failed")
     event["detail"]["additionalEventData"] = None
     return event
 
 
-def put(event: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
-    """Sets what lies at this path; what is null on the way becomes an object."""
+def set_path(event: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
+    """Sets the value at this path; null values on the way become objects."""
     *way, last = path
     for key in way:
         event[key] = event.get(key) or {}
@@ -57,7 +57,7 @@ def paths(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(below, (*here, key))
 
 
-def changed(event: Any, path: tuple[Any, ...], change: Any) -> Any:
+def apply_change(event: Any, path: tuple[Any, ...], change: Any) -> Any:
     """The event with `change` applied to the object or list that holds this path's end."""
     event = copy.deepcopy(event)
     holder = event
@@ -67,7 +67,7 @@ def changed(event: Any, path: tuple[Any, ...], change: Any) -> Any:
     return event
 
 
-def set_to(value: Any) -> Any:
+def replace_with(value: Any) -> Any:
     return lambda holder, key: holder.__setitem__(key, value)
 
 
@@ -80,82 +80,85 @@ def set_to(value: Any) -> Any:
         ("secret-label-updated", "Secret Label Updated", None, None),
     ],
 )
-def test_a_recorded_event_is_understood(recorded, name, kind, step, rotation):
-    heard = parse(recorded(name))
+def test_a_recorded_event_is_parsed(recorded, name, kind, step, rotation):
+    parsed = parse(recorded(name))
 
-    assert (heard.kind, heard.source, heard.region) == (kind, "aws.secretsmanager", "eu-west-1")
-    assert (heard.secret_arn, heard.subject) == (ARN, ARN)
-    assert (heard.failed_step, heard.rotation_id) == (step, rotation)
-    assert heard.occurred_at == recorded(name)["time"]
-
-
-@pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
-def test_the_secret_is_found_in_every_place_that_names_it(nameless, path):
-    put(nameless, path, ARN)
-
-    assert parse(nameless).secret_arn == ARN
+    assert (parsed.kind, parsed.source, parsed.region) == (kind, "aws.secretsmanager", "eu-west-1")
+    assert (parsed.secret_arn, parsed.subject) == (ARN, ARN)
+    assert (parsed.failed_step, parsed.rotation_id) == (step, rotation)
+    assert parsed.occurred_at == recorded(name)["time"]
 
 
-@pytest.mark.parametrize("first", range(len(PLACES)))
-def test_the_most_telling_place_wins(nameless, first):
-    for path, secret_arn in list(zip(PLACES, OTHERS, strict=True))[first:]:
-        put(nameless, path, secret_arn)
+@pytest.mark.parametrize("path", SECRET_FIELDS, ids=lambda path: ".".join(map(str, path)))
+def test_the_secret_is_found_in_every_field_that_names_it(event_without_secret, path):
+    set_path(event_without_secret, path, ARN)
 
-    assert parse(nameless).secret_arn == OTHERS[first]
-
-
-@pytest.mark.parametrize("path", PLACES[1:], ids=lambda path: ".".join(map(str, path)))
-def test_an_arn_anywhere_says_more_than_a_name(nameless, path):
-    put(nameless, PLACES[0], "orders/db")
-    put(nameless, path, ARN)
-
-    heard = parse(nameless)
-
-    assert (heard.secret_arn, heard.subject) == (ARN, ARN)
+    assert parse(event_without_secret).secret_arn == ARN
 
 
-def test_a_secret_named_without_its_arn_is_recorded_under_its_name(nameless):
-    put(nameless, ("detail", "requestParameters", "secretId"), "orders/db")
+@pytest.mark.parametrize("first", range(len(SECRET_FIELDS)))
+def test_the_most_reliable_field_wins(event_without_secret, first):
+    for path, secret_arn in list(zip(SECRET_FIELDS, OTHERS, strict=True))[first:]:
+        set_path(event_without_secret, path, secret_arn)
 
-    heard = parse(nameless)
+    assert parse(event_without_secret).secret_arn == OTHERS[first]
 
-    assert (heard.secret_arn, heard.subject) == (None, "orders/db")
+
+@pytest.mark.parametrize("path", SECRET_FIELDS[1:], ids=lambda path: ".".join(map(str, path)))
+def test_an_arn_in_any_field_is_preferred_to_a_name(event_without_secret, path):
+    set_path(event_without_secret, SECRET_FIELDS[0], "orders/db")
+    set_path(event_without_secret, path, ARN)
+
+    parsed = parse(event_without_secret)
+
+    assert (parsed.secret_arn, parsed.subject) == (ARN, ARN)
+
+
+def test_a_secret_named_without_its_arn_is_recorded_under_its_name(event_without_secret):
+    set_path(event_without_secret, ("detail", "requestParameters", "secretId"), "orders/db")
+
+    parsed = parse(event_without_secret)
+
+    assert (parsed.secret_arn, parsed.subject) == (None, "orders/db")
 
 
 PARTIAL = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db"
 
 
-@pytest.mark.parametrize("answer", ["arn", "aRN"])
-@pytest.mark.parametrize("asked", [PARTIAL, "orders/db", None, 7])
-def test_a_call_is_about_the_secret_that_its_answer_names(recorded, asked, answer):
+@pytest.mark.parametrize("response_key", ["arn", "aRN"])
+@pytest.mark.parametrize("requested", [PARTIAL, "orders/db", None, 7])
+def test_a_call_is_about_the_secret_that_its_response_names(recorded, requested, response_key):
     event = recorded("put-secret-value")
-    event["detail"] |= {"requestParameters": {"secretId": asked}, "responseElements": {answer: ARN}}
+    event["detail"] |= {"requestParameters": {"secretId": requested}, "responseElements": {response_key: ARN}}
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.secret_arn, heard.subject) == (ARN, ARN)
+    assert (parsed.secret_arn, parsed.subject) == (ARN, ARN)
 
 
-def test_the_answer_counts_also_where_a_partial_arn_looks_complete(recorded):
+def test_the_response_is_preferred_to_a_partial_arn_that_looks_complete(recorded):
     # The secret's name is orders-abcdef, so AWS itself takes this partial ARN for a complete one.
-    asked = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-abcdef"
+    requested = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-abcdef"
     event = recorded("put-secret-value")
-    event["detail"] |= {"requestParameters": {"secretId": asked}, "responseElements": {"arn": f"{asked}-Ab12Cd"}}
+    event["detail"] |= {
+        "requestParameters": {"secretId": requested},
+        "responseElements": {"arn": f"{requested}-Ab12Cd"},
+    }
 
-    assert parse(event).secret_arn == f"{asked}-Ab12Cd"
+    assert parse(event).secret_arn == f"{requested}-Ab12Cd"
 
 
 @pytest.mark.parametrize(
-    ("partial", "complete"), [*combinations(PLACES, 2), *((b, a) for a, b in combinations(PLACES, 2))]
+    ("partial", "complete"), [*combinations(SECRET_FIELDS, 2), *((b, a) for a, b in combinations(SECRET_FIELDS, 2))]
 )
-def test_a_complete_arn_anywhere_says_more_than_a_partial_one(nameless, partial, complete):
-    put(nameless, partial, PARTIAL)
-    put(nameless, complete, ARN)
+def test_a_complete_arn_in_any_field_is_preferred_to_a_partial_one(event_without_secret, partial, complete):
+    set_path(event_without_secret, partial, PARTIAL)
+    set_path(event_without_secret, complete, ARN)
 
-    assert parse(nameless).secret_arn == ARN
+    assert parse(event_without_secret).secret_arn == ARN
 
 
-def test_a_call_that_failed_is_recorded_under_the_partial_arn_that_it_gave(recorded):
+def test_a_failed_call_is_recorded_under_the_partial_arn_of_its_request(recorded):
     event = recorded("put-secret-value")
     event["detail"] |= {
         "errorCode": "AccessDenied",
@@ -163,17 +166,17 @@ def test_a_call_that_failed_is_recorded_under_the_partial_arn_that_it_gave(recor
         "responseElements": None,
     }
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.secret_arn, heard.subject) == (PARTIAL, PARTIAL)
+    assert (parsed.secret_arn, parsed.subject) == (PARTIAL, PARTIAL)
 
 
-def test_a_secret_is_known_in_every_partition(nameless):
+def test_a_secret_is_found_in_every_partition(event_without_secret):
     for partition, region in (("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")):
         secret_arn = f"arn:{partition}:secretsmanager:{region}:111122223333:secret:orders/db-Ab12Cd"
-        put(nameless, ("detail", "additionalEventData", "SecretId"), secret_arn)
+        set_path(event_without_secret, ("detail", "additionalEventData", "SecretId"), secret_arn)
 
-        assert parse(nameless).secret_arn == secret_arn
+        assert parse(event_without_secret).secret_arn == secret_arn
 
 
 @pytest.mark.parametrize(
@@ -196,19 +199,19 @@ def test_an_event_of_another_service_is_about_its_first_resource_or_its_source(r
     event = recorded("secret-label-updated")
     event |= {"source": source, "resources": resources, "detail-type": "State change", "detail": {"state": "stopped"}}
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.secret_arn, heard.subject, heard.kind) == (None, subject, "State change")
+    assert (parsed.secret_arn, parsed.subject, parsed.kind) == (None, subject, "State change")
 
 
-def test_the_shape_of_the_tutorials_is_understood_too(recorded):
+def test_the_shape_of_event_in_the_tutorials_is_parsed_too(recorded):
     event = recorded("rotation-failed")
     event["detail-type"] = "AWS API Call via CloudTrail"
     event["detail"] |= {"additionalEventData": None, "requestParameters": {"secretId": ARN}, "requestID": "no-rotation"}
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.kind, heard.secret_arn, heard.rotation_id) == ("RotationFailed", ARN, None)
+    assert (parsed.kind, parsed.secret_arn, parsed.rotation_id) == ("RotationFailed", ARN, None)
 
 
 @pytest.mark.parametrize(
@@ -251,27 +254,27 @@ def test_the_rotation_is_the_uuid_at_the_end_of_its_request(recorded, request_id
         (None, None),
     ],
 )
-def test_the_failed_step_is_told_where_aws_tells_it(recorded, message, step):
+def test_the_failed_step_is_read_from_the_error_message(recorded, message, step):
     event = recorded("rotation-failed")
     event["detail"]["errorMessage"] = message
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.failed_step, heard.error_message) == (step, message or None)
+    assert (parsed.failed_step, parsed.error_message) == (step, message or None)
 
 
-def test_copies_share_the_identity_that_cloudtrail_gave(recorded):
+def test_copies_share_the_event_id_of_cloudtrail(recorded):
     copies = [recorded("rotation-failed") | {"id": delivery} for delivery in ("a", "b", None)]
 
     assert {parse(event).identity for event in copies} == {"e3b69cfe-b70e-4c94-baa9-9decc3c150b9"}
 
 
-def test_an_event_without_cloudtrail_is_known_by_its_own_id_and_time(recorded):
+def test_an_event_without_cloudtrail_is_identified_by_its_own_id_and_time(recorded):
     event = recorded("secret-label-updated")
 
-    heard = parse(event)
+    parsed = parse(event)
 
-    assert (heard.identity, heard.occurred_at) == (event["id"], event["time"])
+    assert (parsed.identity, parsed.occurred_at) == (event["id"], event["time"])
 
 
 @pytest.mark.parametrize(
@@ -285,13 +288,13 @@ def test_an_event_without_cloudtrail_is_known_by_its_own_id_and_time(recorded):
 def test_an_event_without_identity_or_time_is_malformed(recorded, paths, complaint, value):
     event = recorded("rotation-failed")
     for path in paths:
-        put(event, path, value)
+        set_path(event, path, value)
 
     with pytest.raises(MalformedEvent, match=f"^{complaint}$"):
         parse(event)
 
 
-def test_a_time_that_is_none_is_malformed(recorded):
+def test_an_event_with_an_invalid_time_is_malformed(recorded):
     event = recorded("secret-label-updated") | {"time": "yesterday"}
 
     with pytest.raises(MalformedEvent, match=r"neither detail\.eventTime nor time in ISO 8601"):
@@ -314,7 +317,7 @@ NESTED = [100, 900, 1_000, 5_000, 50_000]
 
 @pytest.mark.parametrize("levels", NESTED)
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}"), ('[{"]}":', "}]")])
-def test_an_event_is_understood_however_deep_its_values_are(recorded, levels, opening, closing):
+def test_an_event_is_parsed_however_deep_its_values_are(recorded, levels, opening, closing):
     event = recorded("rotation-failed")
     text = json.dumps(event).replace('"awsRegion": ', f'"deep": {opening * levels}1{closing * levels}, "awsRegion": ')
     assert text != json.dumps(event)
@@ -322,7 +325,7 @@ def test_an_event_is_understood_however_deep_its_values_are(recorded, levels, op
     assert parse_text(text) == parse(event)
 
 
-def test_what_follows_a_deep_value_is_read(recorded):
+def test_fields_after_a_deep_value_are_parsed(recorded):
     event = recorded("rotation-failed")
     deep = "[" * 5_000 + "]" * 5_000
     text = f'{{"first": {deep}, "second": [{deep}, "]", {deep}], {json.dumps(event)[1:]}'
@@ -343,13 +346,13 @@ def test_what_follows_a_deep_value_is_read(recorded):
     ],
     ids=lambda text: f"{text[:8]}{len(text)}",
 )
-def test_deep_nonsense_is_malformed(text):
+def test_deep_invalid_json_is_malformed(text):
     with pytest.raises(MalformedEvent):
         parse_text(text)
 
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 300_000, "1e999999", "NaN", "-Infinity", "1.5", "-0"])
-def test_an_event_is_understood_whatever_numbers_are_in_it(recorded, number):
+def test_an_event_is_parsed_whatever_numbers_it_has(recorded, number):
     event = recorded("rotation-failed")
     text = json.dumps(event).replace('"awsRegion": ', f'"number": {number}, "awsRegion": ')
 
@@ -357,7 +360,7 @@ def test_an_event_is_understood_whatever_numbers_are_in_it(recorded, number):
 
 
 @pytest.mark.parametrize("number", ["7", "9" * 5_000, "1.5", "NaN"])
-def test_a_number_is_no_text(recorded, number):
+def test_a_number_is_not_accepted_as_a_string(recorded, number):
     event = recorded("rotation-failed")
     text = json.dumps(event).replace('"e3b69cfe-b70e-4c94-baa9-9decc3c150b9"', number)
     assert number in text
@@ -372,24 +375,24 @@ def test_of_two_equal_keys_the_last_counts(recorded):
     assert parse_text(text).kind == "RotationFailed"
 
 
-def test_there_are_events_to_vary():
+def test_there_are_recorded_events():
     assert {"rotation-failed", "rotation-abandoned", "rotation-succeeded", "secret-label-updated"} <= set(RECORDED)
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_no_oddity_in_any_place_keeps_an_event_from_being_recorded(recorded, name):
+def test_no_odd_value_in_any_field_prevents_an_event_from_being_recorded(recorded, name):
     event = recorded(name)
-    places = [path for path in paths(event) if path]
-    assert len(places) > 10
+    field_paths = [path for path in paths(event) if path]
+    assert len(field_paths) > 10
 
-    for path in places:
-        for odd in ODDITIES:
-            assert_recordable(changed(event, path, set_to(odd)), f"{path} = {odd!r:.40}", path)
-        assert_recordable(changed(event, path, lambda holder, key: holder.pop(key)), f"{path} left out", path)
+    for path in field_paths:
+        for odd in ODD_VALUES:
+            assert_recordable(apply_change(event, path, replace_with(odd)), f"{path} = {odd!r:.40}", path)
+        assert_recordable(apply_change(event, path, lambda holder, key: holder.pop(key)), f"{path} left out", path)
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_no_two_oddities_raise_anything_but_malformed(recorded, name):
+def test_no_two_odd_values_raise_another_error_than_malformed(recorded, name):
     event = recorded(name)
     outcomes = Counter()
 
@@ -398,35 +401,35 @@ def test_no_two_oddities_raise_anything_but_malformed(recorded, name):
             continue
         for odd in (None, {}):
             try:
-                parse(changed(changed(event, combination, set_to(odd)), other, set_to(odd)))
-                outcomes["understood"] += 1
+                parse(apply_change(apply_change(event, combination, replace_with(odd)), other, replace_with(odd)))
+                outcomes["parsed"] += 1
             except MalformedEvent:
                 outcomes["malformed"] += 1
 
-    assert outcomes["understood"] > 50
+    assert outcomes["parsed"] > 50
     assert outcomes["malformed"] > 3
 
 
 def assert_recordable(event: dict[str, Any], change: str, path: tuple[Any, ...]) -> None:
     """It parses into texts; only an event that lost the one identity or time it had may be malformed."""
     try:
-        heard = parse(event)
+        parsed = parse(event)
     except MalformedEvent:
         assert path in [("id",), ("time",)], change
         assert {("id",): "eventID", ("time",): "eventTime"}[path] not in event["detail"], change
         return
-    for field in fields(heard):
-        value = getattr(heard, field.name)
+    for field in fields(parsed):
+        value = getattr(parsed, field.name)
         assert isinstance(value, str) or (value is None and field.type is not str), (change, field.name)
-    assert heard.subject, change
-    assert heard.identity, change
-    assert heard.occurred_at, change
+    assert parsed.subject, change
+    assert parsed.identity, change
+    assert parsed.occurred_at, change
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({}, "other labels"),  # recorded of createSecret, which puts its value under AWSPENDING
+        ({}, "other labels"),  # recorded from createSecret, which stores its value under AWSPENDING
         ({"errorCode": "AccessDenied", "responseElements": None}, "failed call"),
         ({"requestParameters": {"secretId": ARN}}, None),
         ({"requestParameters": {"secretId": ARN, "versionStages": []}}, None),
@@ -435,7 +438,7 @@ def assert_recordable(event: dict[str, Any], change: str, path: tuple[Any, ...])
         ({"requestParameters": {"secretId": ARN, "versionStage": "AWSPREVIOUS"}}, "other labels"),
     ],
 )
-def test_a_call_that_failed_or_is_about_other_labels_is_without_effect(recorded, changes, reason):
+def test_a_call_that_failed_or_moves_other_labels_has_no_effect(recorded, changes, reason):
     event = recorded("put-secret-value")
     event["detail"] |= changes
 

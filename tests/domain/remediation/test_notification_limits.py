@@ -34,17 +34,17 @@ LONGEST_REGION = "ap-southeast-3"
     ("transition", "evidence"),
     [*product(TRANSITIONS, [None, {"current": "broken"}]), ("held_burst", None)],
 )
-def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence):
+def test_only_the_name_of_the_secret_is_truncated_in_a_subject(transition, evidence):
     name, arn = "n" * 512, ARN.replace("eu-west-1", LONGEST_REGION)
     row = incident(secret_name=name, secret_arn=arn, event_type="TestRotationFailed", failed_step="finishSecret")
-    burst = [{**rate_limited(1)[0], "secret_name": name}] * 99_999 if transition == "held_burst" else ()
+    digest = [{**rate_limited(1)[0], "secret_name": name}] * 99_999 if transition == "held_burst" else ()
 
-    subject = notification(transition, {} if burst else row | {"evidence": evidence}, digest=burst).subject
+    subject = notification(transition, {} if digest else row | {"evidence": evidence}, digest=digest).subject
 
     assert len(subject) == SUBJECT_LENGTH == 99
-    place = "eu-west-1" if burst else LONGEST_REGION
+    region = "eu-west-1" if digest else LONGEST_REGION
     assert re.match(
-        rf"(OUTAGE|AT RISK|RESOLVED|INFO) nnnn+\.\.\.( and 99998 more)? 123456789012 {place}: [\w ]+$", subject
+        rf"(OUTAGE|AT RISK|RESOLVED|INFO) nnnn+\.\.\.( and 99998 more)? 123456789012 {region}: [\w ]+$", subject
     )
 
 
@@ -63,7 +63,7 @@ def test_only_the_name_of_the_secret_is_cut_from_a_subject(transition, evidence)
         *({"actions": [decided(rule.name)]} for rule in RULES),
     ],
 )
-def test_lines_of_ours_have_eighty_columns(changes):
+def test_own_lines_have_at_most_eighty_columns(changes):
     row = repaired() | {"outcome": None, "rotation_function": FUNCTION, **changes}
 
     for transition in (*TRANSITIONS, "held_burst"):
@@ -91,7 +91,7 @@ WORDS = st.text(max_size=20) | HOSTILE_NAMES
     step=WORDS | st.sampled_from(["createSecret", "finishSecret"]),
     outcome=WORDS | st.sampled_from(["recovered by AWS", "fallen back"]),
 )
-def test_a_subject_is_one_line_that_sns_takes(transition, name, kind, step, outcome):
+def test_a_subject_is_one_line_that_sns_accepts(transition, name, kind, step, outcome):
     row = incident(
         secret_name=name, secret_arn=f"{ARN[:-16]}{name}", event_type=kind, failed_step=step, outcome=outcome
     )
@@ -99,7 +99,7 @@ def test_a_subject_is_one_line_that_sns_takes(transition, name, kind, step, outc
     for message in (notification(transition, row), notification("held_burst", {}, digest=[row, row])):
         assert 0 < len(message.subject) < 100
         assert all(" " <= character <= "~" for character in message.subject), message.subject
-        # Nothing that was given makes a line of its own.
+        # No value can start a line of its own.
         assert "\nX-Header" not in message.text
         assert all(line.isascii() and (line.isprintable() or not line) for line in message.text.split("\n"))
 
@@ -109,7 +109,7 @@ HOSTILE = ['"' * 9999, "\\" * 9999, "é" * 9999, "\n" * 9999, "x" * 9999]
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("runbook_url", ["", f"https://example.com/{'r' * 2000}"], ids=len)
-def test_no_message_is_larger_than_sns_takes(word, runbook_url):
+def test_no_message_is_larger_than_the_limit_of_sns(word, runbook_url):
     action = {**decided(word), "action": "retry", "outcome": word, "reason": word, "target": word, "at": word}
     restart = {"target": word, "arn": word, "state": "failed", "why": word}
     proofs = {"current": "works", "notes": [word] * 99}

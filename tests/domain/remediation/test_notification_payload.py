@@ -1,4 +1,4 @@
-"""What programs are told of an incident, and what nobody is."""
+"""The machine-readable payload of a notification, and what it never includes."""
 
 import json
 from decimal import Decimal
@@ -33,7 +33,7 @@ NAMES = sorted({*repaired(), "evidence", "notes"})
 ROWS = st.dictionaries(st.sampled_from(NAMES), ANYTHING)
 
 
-def test_the_facts_are_what_the_row_says():
+def test_the_payload_has_the_fields_of_the_row():
     row = repaired(owner="payments", rotation_function=FUNCTION, rotation_on=True, failed_steps={"setSecret"})
 
     payload = build_payload("recovered", EXECUTION, row, runbook_url="https://example.com/book")
@@ -107,7 +107,7 @@ def test_the_facts_are_what_the_row_says():
 
 @pytest.mark.parametrize("transition", TRANSITIONS)
 @pytest.mark.parametrize("row", [{}, incident(), repaired(), {"secret_arn": ARN, "opened_at": OPENED_AT}])
-def test_every_turn_has_the_same_fields(transition, row):
+def test_every_transition_has_the_same_fields(transition, row):
     payload = build_payload(transition, EXECUTION, row)
 
     assert payload.keys() == build_payload("recovered", EXECUTION, repaired()).keys()
@@ -137,24 +137,24 @@ def test_every_turn_has_the_same_fields(transition, row):
         ("unidentified", None, None),
     ],
 )
-def test_the_outcome_is_the_turns_own_where_it_has_one(transition, outcome, expected):
+def test_the_outcome_is_that_of_the_transition(transition, outcome, expected):
     assert build_payload(transition, EXECUTION, incident(outcome=outcome))["outcome"] == expected
 
 
 @pytest.mark.parametrize("transition", ["resolved", "reminder", "escalated", "recovered"])
-def test_the_execution_is_the_incidents_own_whoever_tells(transition):
-    teller = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
+def test_the_execution_is_that_of_the_incident_whichever_publishes(transition):
+    publisher = EXECUTION.replace("RotationFailed-1", "RotationIncidentStalled-2")
 
-    payload = build_payload(transition, teller, resolved())
+    payload = build_payload(transition, publisher, resolved())
 
     assert payload["execution"] == EXECUTION
     assert payload["links"]["execution"].endswith(EXECUTION)
-    # Of a step that failed for good, it is the one in which it did.
-    assert build_payload(transition, teller, resolved(), error="States.Timeout")["execution"] == teller
-    assert build_payload(transition, teller, {"secret_arn": ARN})["execution"] == teller
+    # If a step failed for good, it is the execution in which it failed.
+    assert build_payload(transition, publisher, resolved(), error="States.Timeout")["execution"] == publisher
+    assert build_payload(transition, publisher, {"secret_arn": ARN})["execution"] == publisher
 
 
-def test_a_reminder_is_about_the_failure_that_it_reminds_of():
+def test_a_reminder_is_about_the_latest_failure():
     failure = {"reminded_at": "2026-03-02T02:00:00Z", "reminded_step": "testSecret"}
 
     payload = build_payload("reminder", EXECUTION, repaired() | {"outcome": "escalated"} | failure)
@@ -169,17 +169,17 @@ def test_a_reminder_is_about_the_failure_that_it_reminds_of():
 
 
 @pytest.mark.parametrize(
-    ("transition", "is_known"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
+    ("transition", "is_reported"), [("opened", True), ("escalated", True), ("recovered", False), ("resolved", False)]
 )
-def test_what_could_not_be_read_before_a_new_value_is_no_news_after_it(transition, is_known):
+def test_a_new_value_clears_that_the_secret_was_unreadable(transition, is_reported):
     payload = build_payload(transition, EXECUTION, incident(unreadable="It cannot be read."))
 
-    assert payload["unreadable"] == ("It cannot be read." if is_known else None)
+    assert payload["unreadable"] == ("It cannot be read." if is_reported else None)
 
 
-def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
-    seen = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
-    row = resolved(new_value_versions=seen, evidence={"current": "broken"})
+def test_labels_seen_with_the_new_value_are_current():
+    versions = {"v2": ["AWSCURRENT"], "v3": ["AWSPENDING"]}
+    row = resolved(new_value_versions=versions, evidence={"current": "broken"})
 
     now = build_payload("resolved", EXECUTION, row)["now"]
 
@@ -196,7 +196,7 @@ def test_labels_that_were_seen_with_the_new_value_are_those_of_now():
         (None, None),
     ],
 )
-def test_only_the_arn_of_a_function_is_one(function, expected):
+def test_only_the_arn_of_a_function_is_accepted_as_one(function, expected):
     payload = build_payload("opened", EXECUTION, incident(rotation_function=function))
 
     assert payload["log_group"] == expected
@@ -214,18 +214,21 @@ def test_account_and_region_are_those_of_the_secret_or_else_of_the_execution():
     ]
 
 
-def test_a_burst_can_be_filtered_by_every_secret_and_owner_in_it():
-    burst = [{**each, "owner": f"team {number % 2}"} for number, each in enumerate(rate_limited(30))]
+def test_a_digest_can_be_filtered_by_every_secret_and_owner_in_it():
+    digest = [{**incident_row, "owner": f"team {number % 2}"} for number, incident_row in enumerate(rate_limited(30))]
 
-    payload = build_payload("held_burst", EXECUTION, {}, digest=burst)
+    payload = build_payload("held_burst", EXECUTION, {}, digest=digest)
 
-    assert payload["secret"] == [each["secret_name"] for each in burst]
+    assert payload["secret"] == [incident_row["secret_name"] for incident_row in digest]
     assert payload["owner"] == ["team 0", "team 1"]
-    longest = [{**each, "secret_name": f"{number:03}{'n' * 509}"} for number, each in enumerate(rate_limited(999))]
+    longest = [
+        {**incident_row, "secret_name": f"{number:03}{'n' * 509}"}
+        for number, incident_row in enumerate(rate_limited(999))
+    ]
     assert len(json.dumps(build_payload("held_burst", EXECUTION, {}, digest=longest)["secret"])) <= 8000
 
 
-def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
+def test_the_signal_replaces_a_row_that_cannot_be_read():
     signal = {"kind": "Rotation Stuck", "occurred_at": "2026-03-01T00:50:20Z", "failed_step": None, "secret_arn": ARN}
 
     payload = build_payload("opened", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, signal=signal)
@@ -238,11 +241,11 @@ def test_what_was_heard_stands_in_for_a_row_that_cannot_be_read():
     assert payload["failures"] is payload["mode"] is None
 
 
-def test_a_secret_that_only_the_event_names_is_named():
+def test_the_secret_of_the_signal_is_named_without_an_incident():
     assert build_payload("unidentified", EXECUTION, {}, signal={"secret_arn": ARN})["secret_name"] == "orders/db"
 
 
-def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels_of_before():
+def test_a_resolved_incident_has_the_time_and_cause_and_no_former_labels():
     payload = build_payload("resolved", EXECUTION, resolved(evidence={"current": "broken"}))
 
     assert payload["reason"] == "A new value is in use since 2026-03-01T09:00:00Z (RotationSucceeded)."
@@ -251,13 +254,13 @@ def test_what_was_resolved_says_since_when_and_by_what_and_nothing_of_the_labels
 
 
 @pytest.mark.parametrize("by", [None, "hunter2"])
-def test_by_what_it_was_resolved_is_one_of_our_words_or_none(by):
+def test_an_unknown_cause_of_resolution_is_omitted(by):
     payload = build_payload("resolved", EXECUTION, resolved() | {"resolved_by": by})
 
     assert payload["reason"] == "A new value is in use since 2026-03-01T09:00:00Z."
 
 
-def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
+def test_of_a_missing_incident_only_the_secret_is_known():
     payload = build_payload("missing", EXECUTION, {"secret_arn": ARN, "opened_at": OPENED_AT}, runbook_url="https://x")
 
     assert (payload["secret_name"], payload["opened_at"], payload["kind"]) == ("orders/db", OPENED_AT, None)
@@ -266,13 +269,13 @@ def test_of_an_incident_whose_row_is_gone_only_its_secret_is_known():
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
-def test_labels_of_before_a_new_value_are_not_called_those_of_now(outcome):
+def test_labels_from_before_a_new_value_are_not_current(outcome):
     row = incident(outcome=outcome, evidence={"current": "broken"})
 
     assert set(build_payload("recovered", EXECUTION, row)["now"].values()) == {None}
 
 
-def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
+def test_labels_without_an_unfinished_rotation_are_current():
     row = incident(outcome="recovered by AWS", versions={"v2": ["AWSCURRENT", "AWSPENDING"], "v1": ["AWSPREVIOUS"]})
 
     now = build_payload("recovered", EXECUTION, row)["now"]
@@ -291,18 +294,18 @@ def test_labels_that_show_no_unfinished_rotation_are_those_of_now():
         ({"Cause": "hunter2"}, "unknown"),
     ],
 )
-def test_an_error_is_told_by_its_name_alone(error, expected):
+def test_only_the_name_of_an_error_is_included(error, expected):
     assert build_payload("escalated", EXECUTION, incident(), error=error)["error"] == expected
 
 
-def test_counts_are_numbers_whatever_dynamodb_makes_of_them():
+def test_counts_are_integers_although_dynamodb_returns_decimals():
     payload = build_payload("opened", EXECUTION, incident(failures=Decimal("5"), attempts=Decimal("2")))
 
     assert (payload["failures"], payload["attempts"]) == (5, 2)
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry"])
-def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
+def test_evidence_from_before_a_new_value_is_omitted(outcome):
     before = {"versions": {"v1": ["AWSCURRENT"]}, "evidence": {"current": "broken", "notes": []}}
 
     payload = build_payload("recovered", EXECUTION, incident(outcome=outcome, **before))
@@ -310,28 +313,28 @@ def test_what_a_probe_disproved_before_a_new_value_is_not_said_of_it(outcome):
     assert payload["now"] == dict.fromkeys(("current", "pending", "previous", "evidence"))
 
 
-def test_a_burst_is_counted_and_the_first_of_it_are_named():
-    burst = rate_limited(200)
+def test_a_digest_has_its_count_and_names_the_first_secrets():
+    digest = rate_limited(200)
 
-    payload = build_payload("held_burst", EXECUTION, {}, digest=burst)
+    payload = build_payload("held_burst", EXECUTION, {}, digest=digest)
 
-    assert payload["held"] == {"count": 200, "secrets": burst[:LISTED_SECRETS]}
+    assert payload["held"] == {"count": 200, "secrets": digest[:LISTED_SECRETS]}
     assert payload["outcome"] == "held"
     assert "maxActionsPerHour" in payload["reason"]
     assert payload["secret_arn"] is payload["opened_at"] is None
 
 
-def test_the_latest_actions_are_kept_where_there_are_too_many():
+def test_the_latest_actions_are_kept_if_there_are_too_many():
     actions = [decided("retry", number=number, reason="r" * 300) for number in range(1000)]
 
     kept = build_payload("escalated", EXECUTION, incident(actions=actions))["actions"]
 
-    assert [each["number"] for each in kept] == list(range(1000 - len(kept), 1000))
+    assert [action["number"] for action in kept] == list(range(1000 - len(kept), 1000))
     assert 10 < len(kept) < 30
 
 
-def planted():
-    """Rows and events with a marker wherever nobody has foreseen it, and where there should be a word."""
+def plant_markers():
+    """A row and a signal with a marker in unexpected fields, and in place of known values."""
     more = {"SecretString": MARKER, MARKER: MARKER, "more": [{"value": MARKER}]}
     words = dict.fromkeys(("event_type", "failed_step", "mode", "occurred_at", "last_failure_at", "closed_at"), MARKER)
     evidence = {"current": MARKER, "pending": "works", "previous": [MARKER], **more}
@@ -362,8 +365,8 @@ def planted():
 
 
 @pytest.mark.parametrize("transition", TRANSITIONS)
-def test_nothing_that_nobody_has_foreseen_is_told(transition):
-    row, signal = planted()
+def test_no_unexpected_value_is_included(transition):
+    row, signal = plant_markers()
     assert MARKER in json.dumps(row, default=str)
 
     message = build_notification(build_payload(transition, EXECUTION, row, signal=signal, error=f"{MARKER}!"))
@@ -372,7 +375,7 @@ def test_nothing_that_nobody_has_foreseen_is_told(transition):
 
 
 @given(row=ROWS, signal=st.none() | ROWS, error=ANYTHING, transition=st.sampled_from(TRANSITIONS))
-def test_whatever_a_row_holds_the_facts_are_plain_words_on_one_line(row, signal, error, transition):
+def test_every_text_is_plain_and_on_one_line_whatever_the_row_holds(row, signal, error, transition):
     payload = build_payload(transition, EXECUTION, row, signal=signal, error=error)
 
     def walk(value):

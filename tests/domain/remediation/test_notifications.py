@@ -1,4 +1,4 @@
-"""What people read about an incident."""
+"""Subject and text of a notification."""
 
 import re
 
@@ -30,7 +30,7 @@ LINKS = [
 REMEDIATION = ROOT / "docs" / "remediation.md"
 
 
-def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
+def test_a_notification_of_a_failure_has_the_state_and_the_next_steps():
     row = incident(owner="payments", rotation_function=FUNCTION, rotation_on=True)
 
     message = notification("opened", row, runbook_url=RUNBOOK)
@@ -74,7 +74,7 @@ def test_a_notice_of_a_failure_tells_what_is_true_and_what_to_do():
     ]
 
 
-def test_a_closed_notice_tells_what_was_done_and_when():
+def test_a_notification_of_a_recovery_has_the_actions_and_their_times():
     message = notification("recovered", repaired(), runbook_url=RUNBOOK)
 
     assert message.subject == "RESOLVED orders/db 123456789012 eu-west-1: rolled forward"
@@ -95,7 +95,7 @@ def test_a_closed_notice_tells_what_was_done_and_when():
     assert lines[-1] == "Runbook: https://example.com/runbook#rolled-forward"
 
 
-def test_the_facts_say_what_to_do_next_as_the_text_does():
+def test_the_payload_has_the_next_steps_of_the_text():
     message = notification("escalated", incident(actions=[decided("orphaned")]))
 
     assert {f"   {command}" for command in message.payload["commands"]} <= {*message.text.splitlines()}
@@ -194,13 +194,13 @@ def test_a_subject_names_severity_secret_account_region_and_what_happened(transi
     assert headline is None or unwrap(message.text)[0] == f"{severity}: {headline}"
 
 
-def test_a_step_that_broke_while_dependents_were_restarted_is_no_failed_restart():
+def test_a_failed_step_during_restarts_is_not_reported_as_a_failed_restart():
     message = notification("escalated", incident(restarts=[{**SETTLED, "state": "started"}]), error="States.Timeout")
 
     assert message.subject.endswith(": rotation escalated at setSecret")
 
 
-def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
+def test_a_notification_of_a_resolved_incident_has_its_cause_and_requires_no_action():
     lines = unwrap(notification("resolved", resolved()).text)
 
     assert lines[0] == "RESOLVED: orders/db: the incident is resolved."
@@ -213,34 +213,34 @@ def test_a_notice_of_what_was_resolved_tells_by_what_and_asks_for_nothing():
         assert line in lines
 
 
-def test_a_reminder_tells_of_the_failure_that_it_reminds_of_and_of_none_as_new():
+def test_a_reminder_names_only_the_latest_failure():
     row = repaired() | {"outcome": "escalated", "reminded_at": "2026-03-02T02:00:00Z"}
 
     text = notification("reminder", row).text
 
     assert "it failed again at 2026-03-02T02:00:00Z" in " ".join(unwrap(text))
-    # When the incident was closed, that was the last of five.
+    # The time of the last failure when the incident was closed.
     assert "2026-03-01T01:15:00Z" not in text
 
 
 @pytest.mark.parametrize("transition", ["opened", "escalated"])
-def test_a_secret_that_is_gone_is_reported_as_that(transition):
-    gone = "It does not exist in Secrets Manager any more."
-    row = incident(unreadable=gone, versions=None, failed_step=None, reason=gone, actions=[decided("untouchable")])
+def test_a_deleted_secret_is_reported_as_such(transition):
+    reason = "It does not exist in Secrets Manager any more."
+    row = incident(unreadable=reason, versions=None, failed_step=None, reason=reason, actions=[decided("untouchable")])
 
     lines = unwrap(notification(transition, row).text)
 
-    assert lines[1] == gone.replace("It ", "The secret ")
+    assert lines[1] == reason.replace("It ", "The secret ")
     assert "Now: the labels could not be read." in lines
 
 
-def test_after_createsecret_the_password_is_said_to_be_what_it_was():
+def test_after_createsecret_the_password_is_said_to_be_unchanged():
     assert "The password has not changed yet" in notification("opened", incident(failed_step="createSecret")).text
-    twice = incident(failed_step="createSecret", failed_steps={"setSecret", "createSecret"})
-    assert "The password has not changed yet" not in notification("opened", twice).text
+    both_steps = incident(failed_step="createSecret", failed_steps={"setSecret", "createSecret"})
+    assert "The password has not changed yet" not in notification("opened", both_steps).text
 
 
-def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
+def test_a_notification_of_a_missing_incident_says_that_its_actions_are_unknown():
     lines = unwrap(notification("missing", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}).text)
 
     assert "Why: Its row is missing from the Incidents table, so it is not known what was done." in lines
@@ -248,10 +248,10 @@ def test_a_notice_of_an_incident_whose_row_is_gone_claims_to_know_nothing():
     assert f"   aws secretsmanager describe-secret --secret-id {ARN} --region eu-west-1" in lines
 
 
-def test_a_failure_without_a_secret_is_told_all_the_same():
-    heard = {"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"}
+def test_a_failure_without_a_secret_has_a_notification():
+    signal = {"kind": "RotationFailed", "occurred_at": "2026-03-01T00:50:20Z"}
 
-    message = notification("unidentified", {}, signal=heard, runbook_url=RUNBOOK)
+    message = notification("unidentified", {}, signal=signal, runbook_url=RUNBOOK)
 
     assert message.subject == "AT RISK an unidentified secret 123456789012 eu-west-1: rotation failed"
     assert message.text.splitlines()[-1] == "Runbook: https://example.com/runbook#unidentified"
@@ -259,14 +259,14 @@ def test_a_failure_without_a_secret_is_told_all_the_same():
     assert "Now:" not in message.text
 
 
-def test_a_broken_step_is_named_in_place_of_a_reason():
+def test_a_failed_step_replaces_the_reason():
     message = notification("escalated", incident(reason="So it is."), error="States.Timeout")
 
     assert "A step of the workflow failed for good: States.Timeout." in message.text.splitlines()
     assert "Why:" not in message.text
 
 
-def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
+def test_an_unreadable_incident_has_a_notification_with_what_is_known():
     message = notification(
         "escalated", {"secret_arn": ARN, "opened_at": "2026-03-01T00:51:00.000Z"}, error="States.Timeout"
     )
@@ -286,12 +286,12 @@ def test_an_incident_whose_row_cannot_be_read_is_told_as_far_as_it_is_known():
         ({"v1": ["AWSCURRENT", "AWSPENDING"]}, "AWSCURRENT is on version v1, which applications read."),
     ],
 )
-def test_a_notice_says_which_version_is_in_use(versions, now):
+def test_a_notification_says_which_version_is_in_use(versions, now):
     assert f"Now: {now}" in unwrap(notification("opened", incident(versions=versions)).text)
 
 
 @pytest.mark.parametrize(
-    ("evidence", "said"),
+    ("evidence", "line"),
     [
         ({"current": "broken", "pending": "works"}, "Probe: AWSCURRENT does not work, AWSPENDING works."),
         (
@@ -300,11 +300,11 @@ def test_a_notice_says_which_version_is_in_use(versions, now):
         ),
     ],
 )
-def test_a_notice_says_what_the_probe_said(evidence, said):
-    assert said in unwrap(notification("escalated", incident(evidence=evidence)).text)
+def test_a_notification_has_the_results_of_the_probe(evidence, line):
+    assert line in unwrap(notification("escalated", incident(evidence=evidence)).text)
 
 
-def test_nothing_is_said_of_a_probe_that_nobody_asked():
+def test_a_notification_without_evidence_does_not_mention_a_probe():
     assert "Probe" not in notification("escalated").text
 
 
@@ -316,7 +316,7 @@ def test_nothing_is_said_of_a_probe_that_nobody_asked():
         ("refused", "It is not among them.", "- not restarted: ecs:shop/orders: It is not among them."),
     ],
 )
-def test_each_restart_is_told_with_its_state_and_why(state, why, line):
+def test_each_restart_is_listed_with_its_state_and_reason(state, why, line):
     restart = {**SETTLED, "state": state, "why": why}
 
     assert line in notification("escalated", incident(restarts=[restart])).text.splitlines()
@@ -340,7 +340,7 @@ def test_each_restart_is_told_with_its_state_and_why(state, why, line):
         ),
     ],
 )
-def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(transition, rule, reason, labels, line):
+def test_an_unreadable_secret_is_never_said_to_be_read_by_applications(transition, rule, reason, labels, line):
     row = incident(outcome="escalated", reason=reason, versions=labels, actions=[decided(rule)])
 
     text = notification(transition, row).text
@@ -360,7 +360,7 @@ def test_of_a_secret_that_nobody_can_read_no_notice_says_that_applications_do(tr
         ),
     ],
 )
-def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothing(reason, step):
+def test_the_first_notification_of_an_unsupported_secret_already_has_the_next_steps(reason, step):
     message = notification("opened", incident(untouchable=reason))
 
     lines = unwrap(message.text)
@@ -370,7 +370,7 @@ def test_the_first_notice_of_a_secret_that_is_not_to_be_repaired_waits_for_nothi
     assert ("which applications read" in message.text) is ("replica" in reason)
 
 
-def test_a_burst_is_one_notice():
+def test_a_digest_is_one_notification():
     message = notification("held_burst", {}, digest=rate_limited(187), runbook_url=RUNBOOK)
 
     assert message.subject == (
@@ -386,7 +386,7 @@ def test_a_burst_is_one_notice():
     assert lines[-1] == "Runbook: https://example.com/runbook#rate-limited"
 
 
-def test_a_burst_of_one_is_told_as_one():
+def test_a_digest_of_one_incident_uses_the_singular():
     message = notification("held_burst", {}, digest=rate_limited(1))
 
     assert message.subject == "AT RISK orders/db-1 123456789012 eu-west-1: 1 failed rotation rate limited"
@@ -394,7 +394,7 @@ def test_a_burst_of_one_is_told_as_one():
     assert "more" not in message.text
 
 
-def test_the_page_about_remediation_shows_a_notice_as_it_is():
+def test_the_example_on_the_page_about_remediation_is_up_to_date():
     row = incident(
         owner="payments",
         rotation_function=FUNCTION,
@@ -412,5 +412,5 @@ def test_the_page_about_remediation_shows_a_notice_as_it_is():
 
     message = notification("escalated", row, runbook_url=resolve_runbook())
 
-    [shown] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
-    assert shown == f"{message.subject}\n\n{message.text}"
+    [example] = re.findall(r"^```text\n(.*?)\n```$", REMEDIATION.read_text(), re.MULTILINE | re.DOTALL)
+    assert example == f"{message.subject}\n\n{message.text}"

@@ -1,4 +1,4 @@
-"""What a secret's tag asks to be restarted, and how restarts stand together."""
+"""The restarts that a secret's tag requests, and their state as a whole."""
 
 import uuid
 
@@ -21,11 +21,11 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/db-Ab12Cd"
 SERVICE = "arn:aws:ecs:eu-west-1:123456789012:service/shop/orders"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders-api"
 DOCUMENT = "arn:aws:ssm:eu-west-1:123456789012:document/restart-orders"
-OWNED = "arn:aws:ssm:eu-west-1::document/AWS-RestartEC2Instance"
-ALL = (SERVICE, FUNCTION, DOCUMENT, OWNED)
+AWS_DOCUMENT = "arn:aws:ssm:eu-west-1::document/AWS-RestartEC2Instance"
+ALL = (SERVICE, FUNCTION, DOCUMENT, AWS_DOCUMENT)
 
 
-def states(planned):
+def states_by_target(planned):
     return {entry["target"]: entry["state"] for entry in planned}
 
 
@@ -40,20 +40,20 @@ def test_a_tag_lists_targets_by_kind_and_name(separator):
     ]
 
 
-def test_a_tag_may_name_them_by_their_arns_and_each_is_restarted_once():
+def test_a_tag_may_list_targets_by_arn_and_each_is_restarted_once():
     planned = plan_restarts(f"{SERVICE} ecs:shop/orders {FUNCTION} {DOCUMENT} ssm:restart-orders", SECRET, ALL)
 
     assert [entry["target"] for entry in planned] == ["ecs:shop/orders", "lambda:orders-api", "ssm:restart-orders"]
 
 
-def test_no_tag_asks_for_nothing():
+def test_an_empty_tag_restarts_nothing():
     assert plan_restarts("", SECRET, ALL) == plan_restarts(" , ", SECRET, ALL) == []
 
 
-def test_a_target_that_is_not_listed_is_told_and_not_tried():
+def test_a_target_that_is_not_allowed_is_refused_with_the_reason():
     planned = plan_restarts("ecs:shop/billing lambda:orders-api", SECRET, [FUNCTION])
 
-    assert states(planned) == {"ecs:shop/billing": "refused", "lambda:orders-api": "wanted"}
+    assert states_by_target(planned) == {"ecs:shop/billing": "refused", "lambda:orders-api": "wanted"}
     assert "restartTargets" in planned[0]["why"]
 
 
@@ -76,7 +76,7 @@ def test_a_target_that_is_not_listed_is_told_and_not_tried():
         "arn:aws:sns:eu-west-1:123456789012:orders",
     ],
 )
-def test_what_is_no_target_is_told(entry):
+def test_an_invalid_target_is_refused_with_the_reason(entry):
     [planned] = plan_restarts(entry, SECRET, [*ALL, entry])
 
     assert planned == {"target": entry, "arn": "", "state": "refused", "why": planned["why"]}
@@ -91,7 +91,7 @@ def test_what_is_no_target_is_told(entry):
         "arn:aws-cn:ssm:eu-west-1:123456789012:document/restart-orders",
     ],
 )
-def test_a_target_elsewhere_is_told(arn):
+def test_a_target_in_another_account_or_region_is_refused(arn):
     [planned] = plan_restarts(arn, SECRET, [*ALL, arn])
 
     assert (planned["state"], planned["why"]) == (
@@ -100,15 +100,17 @@ def test_a_target_elsewhere_is_told(arn):
     )
 
 
-@pytest.mark.parametrize("allowed", [OWNED, OWNED.replace("::", ":123456789012:")])
-@pytest.mark.parametrize("entry", ["ssm:AWS-RestartEC2Instance", OWNED, OWNED.replace("::", ":123456789012:")])
-def test_a_document_of_aws_is_the_same_with_an_account_and_without(entry, allowed):
+@pytest.mark.parametrize("allowed", [AWS_DOCUMENT, AWS_DOCUMENT.replace("::", ":123456789012:")])
+@pytest.mark.parametrize(
+    "entry", ["ssm:AWS-RestartEC2Instance", AWS_DOCUMENT, AWS_DOCUMENT.replace("::", ":123456789012:")]
+)
+def test_a_document_of_aws_is_the_same_with_and_without_an_account(entry, allowed):
     assert plan_restarts(entry, SECRET, [allowed]) == [
-        {"target": "ssm:AWS-RestartEC2Instance", "arn": OWNED, "state": "wanted", "why": ""}
+        {"target": "ssm:AWS-RestartEC2Instance", "arn": AWS_DOCUMENT, "state": "wanted", "why": ""}
     ]
 
 
-def test_targets_lie_in_the_partition_of_the_secret():
+def test_targets_are_in_the_partition_of_the_secret():
     secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:orders/db-Ab12Cd"
 
     assert (
@@ -117,19 +119,19 @@ def test_targets_lie_in_the_partition_of_the_secret():
 
 
 @given(st.text(alphabet="abAB019:/-_. ,\tàarnecsmlbdwv", max_size=256), st.lists(st.text(max_size=80), max_size=3))
-def test_no_tag_breaks_the_plan_and_nothing_unlisted_is_wanted(tag, allowed):
+def test_any_tag_can_be_planned_and_nothing_else_than_allowed_targets_is_wanted(tag, allowed):
     planned = plan_restarts(tag, SECRET, allowed)
 
     assert [entry for entry in planned if entry["state"] == "wanted" and entry["arn"] not in allowed] == []
     assert len({entry["arn"] or entry["target"] for entry in planned}) == len(planned)
 
 
-def test_malformed_arns_of_a_secret_make_no_target_raise():
+def test_a_target_of_a_secret_with_a_malformed_arn_cannot_be_restarted():
     with pytest.raises(CannotBeRestarted):
         parse_target(SERVICE, "orders/db")
 
 
-def test_a_token_is_a_uuid_of_what_it_is_for():
+def test_an_idempotency_key_is_a_uuid_of_its_restart():
     own = make_idempotency_key(SECRET, "2026-03-01T00:00:00.000Z", 1000, SERVICE)
 
     assert uuid.UUID(own).version == 5
@@ -144,7 +146,7 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
 
 
 @pytest.mark.parametrize(
-    ("stand", "expected"),
+    ("restart_states", "expected"),
     [
         ([], "settled"),
         ([RestartState.REFUSED], "settled"),
@@ -157,11 +159,11 @@ def test_a_token_is_a_uuid_of_what_it_is_for():
         ([RestartState.WANTED, RestartState.STARTED, RestartState.FAILED], "wanted"),
     ],
 )
-def test_restarts_have_settled_when_none_is_wanted_or_under_way_and_failed_when_one_has(stand, expected):
-    assert summarize(Restart("lambda:orders-api", FUNCTION, state) for state in stand) == expected
+def test_restarts_have_the_state_of_their_least_advanced_target(restart_states, expected):
+    assert summarize(Restart("lambda:orders-api", FUNCTION, state) for state in restart_states) == expected
 
 
-def test_a_restart_is_what_its_row_says():
+def test_a_restart_is_read_from_its_row():
     restart = Restart("lambda:orders-api", FUNCTION, RestartState.STARTED, restart_id="token")
 
     assert Restart.from_row(restart.to_row()) == restart
@@ -179,5 +181,5 @@ def test_a_restart_is_what_its_row_says():
         ({}, False),
     ],
 )
-def test_restarts_are_abandoned_when_their_workflow_has_not_been_heard_of_in_time(incident, expected):
+def test_restarts_are_abandoned_after_the_deadline_of_their_workflow(incident, expected):
     assert is_abandoned(incident, 1000) is expected

@@ -1,4 +1,4 @@
-"""When to act: the wait after a try that failed, and the hours in which something may be changed."""
+"""When to act: the backoff after a failed attempt, and the change window."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from rotation_guard.domain.remediation.scheduling import DAYS, ChangeWindow, choose_backoff_seconds
 
-# Repeatable, and without a database: a suite that finds something else each time is no bar.
+# Repeatable and without a database, so that every run of the suite tests the same examples.
 repeatable = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
 minutes = st.integers(1, 1440)
-chances = st.floats(0, 1, exclude_max=True)
-tries = st.integers(1, 11)
+jitters = st.floats(0, 1, exclude_max=True)
+retry_numbers = st.integers(1, 11)
 # Plain numbers, because Hypothesis draws dates, times and sets ten times as slowly.
 days = st.integers(1, 2 ** len(DAYS) - 1).map(
     lambda bits: frozenset(day for number, day in enumerate(DAYS) if bits >> number & 1)
@@ -27,7 +27,7 @@ windows = st.builds(
     st.integers(1, 1439),
 )
 zones = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/St_Johns"), ZoneInfo("Pacific/Apia")])
-moments = st.builds(
+times = st.builds(
     lambda day, minute, seconds, zone: (
         datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=day, minutes=minute, seconds=seconds)
     ).astimezone(zone),
@@ -48,24 +48,26 @@ def _time_of(minute):
 
 
 @repeatable
-@given(tries, minutes, minutes, chances)
-def test_a_wait_is_never_negative_and_never_beyond_the_cap(number, base, cap, chance):
-    assert 0 <= choose_backoff_seconds(number, base, cap, chance) <= cap * 60
+@given(retry_numbers, minutes, minutes, jitters)
+def test_a_backoff_is_never_negative_and_never_above_the_cap(number, base, cap, jitter):
+    assert 0 <= choose_backoff_seconds(number, base, cap, jitter) <= cap * 60
 
 
 @repeatable
-@given(tries, minutes, chances)
-def test_a_wait_doubles_from_try_to_try_until_the_cap(number, base, chance):
-    beyond = base * 2**20
+@given(retry_numbers, minutes, jitters)
+def test_a_backoff_doubles_with_each_retry_until_the_cap(number, base, jitter):
+    no_cap = base * 2**20
 
-    once, twice = (choose_backoff_seconds(each, base, beyond, chance) for each in (number, number + 1))
+    shorter, longer = (
+        choose_backoff_seconds(retry_number, base, no_cap, jitter) for retry_number in (number, number + 1)
+    )
 
-    assert twice in (2 * once, 2 * once + 1)
+    assert longer in (2 * shorter, 2 * shorter + 1)
 
 
 @repeatable
-@given(tries, minutes, minutes)
-def test_a_wait_is_drawn_from_the_whole_span_down_to_nothing(number, base, cap):
+@given(retry_numbers, minutes, minutes)
+def test_a_backoff_has_full_jitter(number, base, cap):
     longest = choose_backoff_seconds(number, base, cap, 1)
 
     assert longest == min(cap, base * 2 ** (number - 1)) * 60
@@ -73,7 +75,7 @@ def test_a_wait_is_drawn_from_the_whole_span_down_to_nothing(number, base, cap):
     assert choose_backoff_seconds(number, base, cap, 0.5) == longest // 2
 
 
-def test_the_waits_by_default():
+def test_the_default_backoffs():
     assert [choose_backoff_seconds(number, 5, 60, 0.999999) // 60 + 1 for number in range(1, 7)] == [
         5,
         10,
@@ -88,11 +90,11 @@ def test_the_waits_by_default():
 
 
 @repeatable
-@given(windows, moments)
-def test_after_the_wait_it_is_open_and_a_second_earlier_it_is_not(window, now):
+@given(windows, times)
+def test_the_window_opens_exactly_after_the_wait(window, now):
     seconds = window.seconds_until_open(now)
 
-    # In UTC: in a zone with summer time, a second on the clock is not always a second later.
+    # In UTC: with daylight saving time, adding a second to a local time is not always a second later.
     now = now.astimezone(UTC)
     assert 0 <= seconds <= 7 * 86_400
     assert window.seconds_until_open(now + timedelta(seconds=seconds)) == 0
@@ -101,30 +103,30 @@ def test_after_the_wait_it_is_open_and_a_second_earlier_it_is_not(window, now):
 
 
 @repeatable
-@given(windows, moments)
-def test_it_is_open_when_a_clock_in_utc_says_so(window, now):
+@given(windows, times)
+def test_the_window_is_open_by_the_time_in_utc(window, now):
     clock = now.astimezone(UTC)
     today, yesterday = (DAYS[(clock.weekday() - ago) % 7] in window.days for ago in (0, 1))
     if window.start < window.end:
-        says = today and window.start <= clock.time() < window.end
+        expected = today and window.start <= clock.time() < window.end
     else:
-        says = (today and clock.time() >= window.start) or (yesterday and clock.time() < window.end)
+        expected = (today and clock.time() >= window.start) or (yesterday and clock.time() < window.end)
 
-    assert (window.seconds_until_open(now) == 0) is says
-
-
-@repeatable
-@given(windows, moments)
-def test_neither_the_zone_of_the_clock_nor_summer_time_matters(window, now):
-    moment = now.astimezone(UTC)
-
-    assert window.seconds_until_open(now) == window.seconds_until_open(moment)
-    assert window.seconds_until_open(moment + timedelta(days=7)) == window.seconds_until_open(moment)
+    assert (window.seconds_until_open(now) == 0) is expected
 
 
 @repeatable
-@given(windows, moments, st.integers(0, 86_400))
-def test_the_wait_shrinks_as_time_passes(window, now, passed):
+@given(windows, times)
+def test_neither_the_time_zone_nor_daylight_saving_time_matters(window, now):
+    in_utc = now.astimezone(UTC)
+
+    assert window.seconds_until_open(now) == window.seconds_until_open(in_utc)
+    assert window.seconds_until_open(in_utc + timedelta(days=7)) == window.seconds_until_open(in_utc)
+
+
+@repeatable
+@given(windows, times, st.integers(0, 86_400))
+def test_the_wait_decreases_as_time_passes(window, now, passed):
     now = now.astimezone(UTC)
     seconds = window.seconds_until_open(now)
     assume(passed <= seconds)
@@ -144,11 +146,11 @@ def test_the_wait_shrinks_as_time_passes(window, now, passed):
         (MONDAY.replace(hour=3), 19 * 3600),
     ],
 )
-def test_a_night_belongs_to_the_day_on_which_it_begins(now, seconds):
+def test_a_window_across_midnight_belongs_to_the_day_on_which_it_starts(now, seconds):
     assert NIGHTS.seconds_until_open(now) == seconds
 
 
-def test_a_moment_in_no_time_zone_is_refused():
+def test_a_time_without_a_time_zone_is_rejected():
     with pytest.raises(ValueError, match="now: must have a time zone"):
         NIGHTS.seconds_until_open(datetime(2026, 3, 2))
 
@@ -156,19 +158,19 @@ def test_a_moment_in_no_time_zone_is_refused():
 # --- the setting ------------------------------------------------------------------------------------------------------
 
 
-def test_the_setting_says_when():
+def test_a_window_is_read_from_the_setting():
     assert ChangeWindow.from_mapping({}) is None
     assert ChangeWindow.from_mapping({"days": ["mon", "fri"], "start": "22:00", "end": "04:00"}) == NIGHTS
 
 
-def test_without_days_it_is_every_day():
+def test_a_window_without_days_is_on_every_day():
     window = ChangeWindow.from_mapping({"start": "02:00", "end": "03:30"})
 
     assert window == ChangeWindow(frozenset(DAYS), time(2), time(3, 30))
 
 
 @pytest.mark.parametrize(
-    ("written", "complaint"),
+    ("setting", "complaint"),
     [
         ({"end": "04:00"}, "changeWindow.start: must be a time in UTC such as 22:00, got None"),
         ({"start": "22:00", "end": "24:00"}, "changeWindow.end: must be a time in UTC such as 22:00, got '24:00'"),
@@ -184,6 +186,6 @@ def test_without_days_it_is_every_day():
         ),
     ],
 )
-def test_a_setting_that_says_nothing_sensible_is_refused(written, complaint):
+def test_an_invalid_setting_is_rejected(setting, complaint):
     with pytest.raises(ValueError, match=complaint):
-        ChangeWindow.from_mapping(written)
+        ChangeWindow.from_mapping(setting)

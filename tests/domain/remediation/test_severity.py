@@ -1,4 +1,4 @@
-"""A message is as urgent as what is proven, and no more."""
+"""The severity of a notification follows from what is proven."""
 
 import pytest
 
@@ -37,17 +37,17 @@ def test_only_a_probe_that_disproved_awscurrent_makes_an_outage(transition, evid
 
 
 @pytest.mark.parametrize("outcome", ["recovered by AWS", "recovered by retry", "rolled forward", "fallen back", None])
-def test_whatever_recovered_is_resolved(outcome):
+def test_every_recovery_is_resolved(outcome):
     assert notification("recovered", incident(outcome=outcome)).payload["severity"] == "RESOLVED"
     assert notification("resolved", incident(outcome="resolved", evidence=BROKEN)).payload["severity"] == "RESOLVED"
 
 
 @pytest.mark.parametrize("transition", ["opened", "escalated", "unidentified"])
-def test_a_test_of_a_rotation_that_fails_breaks_nothing(transition):
+def test_a_failed_test_of_a_rotation_is_only_information(transition):
     assert notification(transition, incident(event_type="TestRotationFailed")).payload["severity"] == "INFO"
 
 
-def test_dependents_that_were_restarted_are_news_and_those_that_were_not_are_a_risk():
+def test_restarted_dependents_are_information_and_others_are_a_risk():
     assert notification("restarted", incident(restarts=[SETTLED])).payload["severity"] == "INFO"
     assert notification("restarted", incident(restarts=[SETTLED, NOT_LISTED])).payload["severity"] == "AT RISK"
 
@@ -56,22 +56,21 @@ def test_dependents_that_were_restarted_are_news_and_those_that_were_not_are_a_r
     ("severities", "expected"),
     [([None, None], "AT RISK"), (["AT RISK", "OUTAGE"], "OUTAGE"), (["AT RISK", "AT RISK"], "AT RISK")],
 )
-def test_a_burst_is_as_severe_as_the_worst_in_it(severities, expected):
-    burst = [{**each, "severity": severity} for each, severity in zip(rate_limited(2), severities, strict=True)]
+def test_a_digest_has_the_severity_of_its_worst_incident(severities, expected):
+    digest = [{**row, "severity": severity} for row, severity in zip(rate_limited(2), severities, strict=True)]
 
-    message = notification("held_burst", {}, digest=burst)
+    message = notification("held_burst", {}, digest=digest)
 
     assert message.payload["severity"] == expected
     assert ("- orders/db-2: OUTAGE" in message.text.splitlines()) is ("OUTAGE" in severities)
 
 
-def test_a_burst_names_the_outages_in_it_first():
-    burst = [
-        {**each, "severity": "OUTAGE" if each["secret_name"] == "orders/db-24" else "AT RISK"}
-        for each in rate_limited(25)
+def test_a_digest_names_outages_first():
+    digest = [
+        {**row, "severity": "OUTAGE" if row["secret_name"] == "orders/db-24" else "AT RISK"} for row in rate_limited(25)
     ]
 
-    message = notification("held_burst", {}, digest=burst)
+    message = notification("held_burst", {}, digest=digest)
 
     assert message.subject.startswith("OUTAGE orders/db-24 and 24 more ")
     assert "- orders/db-24: OUTAGE" in message.text.splitlines()
@@ -81,20 +80,19 @@ def test_a_burst_names_the_outages_in_it_first():
     )
 
 
-def test_a_burst_leads_to_what_was_proven_of_its_outages_before_all_else():
-    burst = [
-        {**each, "severity": "OUTAGE" if each["secret_name"] == "orders/db-3" else "AT RISK"}
-        for each in rate_limited(4)
+def test_the_first_command_of_a_digest_shows_the_evidence_of_an_outage():
+    digest = [
+        {**row, "severity": "OUTAGE" if row["secret_name"] == "orders/db-3" else "AT RISK"} for row in rate_limited(4)
     ]
 
-    message = notification("held_burst", {}, digest=burst)
+    message = notification("held_burst", {}, digest=digest)
 
     assert message.payload["commands"][0].startswith("rotation-guard incidents show orders/db-3 ")
     assert "incidents show" not in notification("held_burst", {}, digest=rate_limited(4)).text
 
 
-def test_a_burst_of_more_outages_than_it_names_says_that_there_may_be_others():
-    message = notification("held_burst", {}, digest=[{**each, "severity": "OUTAGE"} for each in rate_limited(25)])
+def test_a_digest_with_more_outages_than_it_names_says_that_there_may_be_others():
+    message = notification("held_burst", {}, digest=[{**row, "severity": "OUTAGE"} for row in rate_limited(25)])
 
     assert "those marked OUTAGE, and possibly with others." in " ".join(message.text.split())
 
