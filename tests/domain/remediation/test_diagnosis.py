@@ -31,7 +31,7 @@ SECRET = ListedSecret("orders/db", ARN, {}, "v2", "v3", "v1", rotation_enabled=T
 SETTLED = replace(SECRET, pending_version_id=None)
 
 
-def tagged(**tags):
+def with_tags(**tags):
     return replace(SECRET, tags={f"rotation-guard:{name.replace('_', '-')}": value for name, value in tags.items()})
 
 
@@ -57,7 +57,7 @@ def tagged(**tags):
     ],
 )
 def test_the_mode_is_that_of_the_tag_capped_by_the_stack(tag, cap, mode, note):
-    secret = SECRET if tag is None else tagged(remediation=tag)
+    secret = SECRET if tag is None else with_tags(remediation=tag)
 
     result, reason = resolve_mode(secret, cap)
 
@@ -67,8 +67,8 @@ def test_the_mode_is_that_of_the_tag_capped_by_the_stack(tag, cap, mode, note):
 
 
 def test_the_value_of_a_malformed_tag_is_not_repeated():
-    assert "hunter2" not in resolve_mode(tagged(remediation="hunter2"), "repair")[1]
-    assert "hunter2" not in find_probe(tagged(probe="hunter2"), [PROBE])[1]
+    assert "hunter2" not in resolve_mode(with_tags(remediation="hunter2"), "repair")[1]
+    assert "hunter2" not in find_probe(with_tags(probe="hunter2"), [PROBE])[1]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_an_unsupported_secret_has_a_reason(secret, reason):
     ],
 )
 def test_the_rotation_strategy_comes_from_the_tag_or_the_name_of_the_function(tag, function, strategy):
-    secret = SECRET if tag is None else tagged(users=tag)
+    secret = SECRET if tag is None else with_tags(users=tag)
 
     assert find_rotation_strategy(secret, function) == strategy
 
@@ -128,7 +128,7 @@ def test_the_rotation_strategy_comes_from_the_tag_or_the_name_of_the_function(ta
     ],
 )
 def test_only_a_configured_probe_is_used(tag, allowed, expected, note):
-    secret = SECRET if tag is None else tagged(probe=tag)
+    secret = SECRET if tag is None else with_tags(probe=tag)
 
     probe, reason = find_probe(secret, allowed)
 
@@ -178,12 +178,12 @@ def test_a_secret_has_recovered_if_it_has_a_new_value_and_no_stuck_rotation(secr
     ("tag", "expected"), [(None, False), ("rotation", True), (" Rotation", True), ("repair", False), ("", False)]
 )
 def test_the_tag_decides_whether_dependents_restart_after_any_rotation(tag, expected):
-    assert has_restart_on_rotation(SECRET if tag is None else tagged(restart_on=tag)) is expected
+    assert has_restart_on_rotation(SECRET if tag is None else with_tags(restart_on=tag)) is expected
 
 
 def test_a_diagnosis_has_everything_for_a_decision_and_survives_json():
     labels = {"v1": ("AWSPREVIOUS",), "v2": ("AWSCURRENT",), "v3": ("AWSPENDING",)}
-    secret = tagged(remediation="repair", probe="can-login", fallback=" Allowed ", restart_on="rotation")
+    secret = with_tags(remediation="repair", probe="can-login", fallback=" Allowed ", restart_on="rotation")
     planned = [{"target": "ecs:shop/orders", "arn": "arn", "state": "wanted", "why": ""}]
     created = {
         "v3": datetime(2026, 3, 1, 0, 50, tzinfo=UTC),
@@ -253,7 +253,7 @@ def test_a_diagnosis_has_the_time_of_the_last_completed_rotation():
     ("tag", "expected"), [(None, False), ("allowed", True), ("yes", False), ("not allowed", False)]
 )
 def test_only_one_value_of_the_tag_allows_rolling_back(tag, expected):
-    secret = SECRET if tag is None else tagged(fallback=tag)
+    secret = SECRET if tag is None else with_tags(fallback=tag)
     described = DescribedSecret(secret, {})
 
     diagnosis = diagnose(
