@@ -1,4 +1,4 @@
-"""What the tests of examples share: an example as Lambda would load it, and a Secrets Manager that knows one value."""
+"""Shared by the tests of examples: an example as Lambda would load it, and a Secrets Manager with one value."""
 
 import importlib.util
 import json
@@ -12,12 +12,12 @@ import pytest
 from tests.paths import ROOT
 
 EXAMPLES = ROOT / "examples"
-ASKED = {"SecretId": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x-Ab12Cd", "VersionId": "one"}
+REQUEST = {"SecretId": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x-Ab12Cd", "VersionId": "one"}
 
 
 @pytest.fixture
 def load() -> Callable[[str], ModuleType]:
-    """Loads a file below `examples/` anew."""
+    """Loads a new copy of a file below `examples/`."""
 
     def from_file(path: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location("probe", EXAMPLES / path)
@@ -31,18 +31,18 @@ def load() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Asks a probe about a version with this value, a text or what is written as JSON."""
+def invoke(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Invokes a probe for a version with this value, a string or something to write as JSON."""
 
-    def asked(probe: ModuleType, value: Any) -> Any:
-        event = {**ASKED, "VersionStage": "AWSPENDING"}
+    def invoke_probe(probe: ModuleType, value: Any) -> Any:
+        event = {**REQUEST, "VersionStage": "AWSPENDING"}
 
         class SecretsManager:
-            def get_secret_value(self, **names: str) -> dict[str, str]:
-                assert names == event
+            def get_secret_value(self, **parameters: str) -> dict[str, str]:
+                assert parameters == event
                 return {"SecretString": value if isinstance(value, str) else json.dumps(value)}
 
         monkeypatch.setattr(boto3, "client", {"secretsmanager": SecretsManager()}.__getitem__)
         return probe.handler(event, None)
 
-    return asked
+    return invoke_probe

@@ -1,4 +1,4 @@
-"""The HTTPS probe, against a server of its own on this machine, with a certificate that was made for it."""
+"""The HTTPS probe, against a local server with a self-signed certificate."""
 
 import datetime
 import ipaddress
@@ -17,7 +17,7 @@ TOKEN = "t0ken"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A certificate for 127.0.0.1 that vouches for itself, with its key, in one file."""
+    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
@@ -34,15 +34,15 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(certificate):
-    """Answers `/STATUS` with that status, and `/hang` with nothing; keeps what it was asked."""
+    """Answers `/STATUS` with that status, never answers `/hang`, and records its requests."""
     ended = threading.Event()
 
     class Server(ThreadingHTTPServer):
-        asked: ClassVar[list] = []
+        requests: ClassVar[list] = []
 
-    class Answers(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            Server.asked.append((self.path, self.headers["Authorization"]))
+            Server.requests.append((self.path, self.headers["Authorization"]))
             if self.path == "/hang":
                 ended.wait(30)
                 return
@@ -54,7 +54,7 @@ def server(certificate):
         def log_message(self, format, *args):  # noqa: A002 - the library's name
             pass
 
-    serving = Server(("127.0.0.1", 0), Answers)
+    serving = Server(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     serving.socket = context.wrap_socket(serving.socket, server_side=True)
@@ -73,14 +73,14 @@ def module(load):
 
 
 @pytest.fixture
-def probe(module, ask, server, certificate, monkeypatch):
-    """Asks the probe with the server answering at this path."""
+def probe(module, invoke, server, certificate, monkeypatch):
+    """Invokes the probe with the URL of the server and this path."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
     def run(path, value=None):
         monkeypatch.setenv("PROBE_URL", f"https://127.0.0.1:{server.server_port}{path}")
-        server.asked.clear()
-        return ask(module, {"token": TOKEN} if value is None else value)
+        server.requests.clear()
+        return invoke(module, {"token": TOKEN} if value is None else value)
 
     return run
 
@@ -88,51 +88,51 @@ def probe(module, ask, server, certificate, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "works"), [(200, True), (201, True), (204, True), (299, True), (401, False), (403, False)]
 )
-def test_the_api_says_whether_the_token_works(probe, server, status, works):
+def test_the_status_shows_whether_the_token_works(probe, server, status, works):
     assert probe(f"/{status}?page=1") == {"works": works}
-    assert server.asked == [(f"/{status}?page=1", f"Bearer {TOKEN}")]
+    assert server.requests == [(f"/{status}?page=1", f"Bearer {TOKEN}")]
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 404, 407, 429, 500, 503])
-def test_any_other_status_is_neither_yes_nor_no_and_sends_the_token_nowhere_else(probe, server, status):
+def test_any_other_status_is_an_error_and_the_token_is_sent_nowhere_else(probe, server, status):
     with pytest.raises(RuntimeError, match=f"^the API answered {status}, which says nothing of the token$"):
         probe(f"/{status}")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_server_that_hangs_is_neither_yes_nor_no(probe, module, monkeypatch):
+def test_a_server_that_hangs_is_an_error(probe, module, monkeypatch):
     monkeypatch.setattr(module, "SECONDS", 0.2)
 
     with pytest.raises(TimeoutError):
         probe("/hang")
 
 
-def test_a_server_that_nobody_vouches_for_is_not_told_the_token(probe, server, monkeypatch):
+def test_a_server_with_an_untrusted_certificate_does_not_get_the_token(probe, server, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
 
     with pytest.raises(ssl.SSLCertVerificationError):
         probe("/200")
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "ftp://127.0.0.1/", "https:///v1", "127.0.0.1"])
-def test_an_address_without_encryption_or_host_is_not_called(module, ask, monkeypatch, url):
+def test_a_url_without_https_or_host_is_not_called(module, invoke, monkeypatch, url):
     monkeypatch.setenv("PROBE_URL", url)
 
     with pytest.raises(ValueError, match=r"^PROBE_URL must begin with https:// and name a host$"):
-        ask(module, {"token": TOKEN})
+        invoke(module, {"token": TOKEN})
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\r\nX-Other: 1", f"{TOKEN}\n", f"{TOKEN}€"])
-def test_a_token_that_no_header_may_have_is_not_quoted(probe, server, token):
+def test_a_token_that_is_no_valid_header_is_not_quoted(probe, server, token):
     with pytest.raises(ValueError, match=r"^the token has characters that no HTTP header may have$") as raised:
         probe("/200", {"token": token})
     assert TOKEN not in str(raised.value)
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("value", ["t0ken", {"password": TOKEN}])
-def test_a_value_of_another_shape_is_neither_yes_nor_no_and_not_quoted(probe, value):
+def test_a_value_of_another_shape_is_an_error_that_does_not_quote_it(probe, value):
     with pytest.raises((ValueError, KeyError)) as raised:
         probe("/200", value)
     assert TOKEN not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The pages of the examples: their snippets are programs that Pulumi takes, and grant no more than they say."""
+"""The pages of the examples: their snippets are valid Pulumi programs with least privilege."""
 
 import re
 
@@ -16,14 +16,14 @@ CONFIG = {f"{recording.PROJECT}:{key}": '["one"]' for key in ("subnetIds", "secu
 def deployed(request):
     [snippet] = re.findall(r"```python\n(.*?)```", request.param.read_text(), re.DOTALL)
     program = compile(snippet, str(request.param), "exec")
-    return recording.run(lambda: exec(program, {}), config=CONFIG)  # noqa: S102 - it is ours
+    return recording.run(lambda: exec(program, {}), config=CONFIG)  # noqa: S102 - it is in this repository
 
 
-def test_there_are_pages_to_try():
+def test_every_example_has_a_page():
     assert [page.parent.name for page in PAGES] == ["https", "postgresql"]
 
 
-def test_a_snippet_makes_a_probe_that_its_secret_names_and_the_stack_tells(deployed):
+def test_a_snippet_deploys_a_probe_named_by_its_secret_and_the_outputs(deployed):
     [function], [secret] = deployed.of_type(FUNCTION), deployed.of_type(SECRET)
 
     assert secret.inputs["tags"]["rotation-guard:probe"] == function.inputs["name"]
@@ -32,7 +32,7 @@ def test_a_snippet_makes_a_probe_that_its_secret_names_and_the_stack_tells(deplo
     assert function.inputs["timeout"] < 10
 
 
-def test_a_snippet_grants_the_value_of_that_secret_and_nothing_else(deployed):
+def test_a_snippet_grants_only_reading_that_secret(deployed):
     [secret] = deployed.of_type(SECRET)
     [policy] = deployed.of_type("aws:iam/rolePolicy:RolePolicy")
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL probe, with the driver in its place played by its own interface: it is packed with the function only.
+"""The PostgreSQL probe, with a fake driver: the real one is only packaged with the function.
 
 pg8000 raises DatabaseError with the fields of the server's message, and InterfaceError where there is no connection.
 """
@@ -21,15 +21,15 @@ class InterfaceError(Exception):
 
 
 class Driver:
-    """Answers a login with what it is told to, and keeps how it was asked."""
+    """Answers a login with `answer`, and records its arguments."""
 
     def __init__(self):
         self.answer: Exception | None = None
-        self.asked: list[tuple] = []
+        self.logins: list[tuple] = []
         self.closed = 0
 
-    def connect(self, *user, **how):
-        self.asked.append((*user, how))
+    def connect(self, *user, **options):
+        self.logins.append((*user, options))
         if self.answer:
             raise self.answer
         return self
@@ -48,24 +48,24 @@ def driver(monkeypatch):
 
 
 @pytest.fixture
-def probe(load, ask, driver):
+def probe(load, invoke, driver):
     module = load("probe/postgresql/probe.py")
-    return lambda value=LOGIN: ask(module, value)
+    return lambda value=LOGIN: invoke(module, value)
 
 
-def refused(state):
-    """As the server says it (https://www.postgresql.org/docs/current/protocol-error-fields.html)."""
+def server_error(state):
+    """An error as the server reports it (https://www.postgresql.org/docs/current/protocol-error-fields.html)."""
     return DatabaseError({"S": "FATAL", "V": "FATAL", "C": state, "M": 'no login for user "orders"'})
 
 
-def test_a_user_that_is_let_in_works_and_is_logged_out_again(probe, driver):
+def test_a_successful_login_works_and_is_closed_again(probe, driver):
     assert probe() == {"works": True}
     assert driver.closed == 1
 
 
 @pytest.mark.parametrize("state", ["28P01", "28000"])
-def test_a_user_that_is_refused_does_not(probe, driver, state):
-    driver.answer = refused(state)
+def test_a_rejected_login_does_not_work(probe, driver, state):
+    driver.answer = server_error(state)
 
     assert probe() == {"works": False}
 
@@ -73,16 +73,16 @@ def test_a_user_that_is_refused_does_not(probe, driver, state):
 @pytest.mark.parametrize(
     "answer",
     [
-        refused("3D000"),  # no such database
-        refused("53300"),  # too many connections
-        refused("57P03"),  # the server is starting
+        server_error("3D000"),  # no such database
+        server_error("53300"),  # too many connections
+        server_error("57P03"),  # the server is starting
         DatabaseError({"M": "without a state"}),
         InterfaceError("Can't create a connection to host db.example.com and port 5432"),
         TimeoutError("timed out"),
         ssl.SSLError("certificate verify failed"),
     ],
 )
-def test_whatever_else_happens_is_neither_yes_nor_no(probe, driver, answer):
+def test_any_other_failure_is_an_error(probe, driver, answer):
     driver.answer = answer
 
     with pytest.raises(type(answer)) as raised:
@@ -90,13 +90,13 @@ def test_whatever_else_happens_is_neither_yes_nor_no(probe, driver, answer):
     assert raised.value is answer
 
 
-def test_the_login_is_the_one_of_the_version_encrypted_and_in_time(probe, driver):
+def test_the_login_is_that_of_the_version_with_tls_and_a_timeout(probe, driver):
     probe({**LOGIN, "port": "6432", "dbname": "shop", "engine": "postgres"})
 
-    [(user, how)] = driver.asked
-    context = how.pop("ssl_context")
+    [(user, options)] = driver.logins
+    context = options.pop("ssl_context")
     assert user == "orders"
-    assert how == {
+    assert options == {
         "password": "hunter2",
         "host": "db.example.com",
         "port": 6432,
@@ -106,14 +106,14 @@ def test_the_login_is_the_one_of_the_version_encrypted_and_in_time(probe, driver
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
-def test_port_and_database_are_those_of_aws_unless_the_secret_says(probe, driver):
+def test_port_and_database_have_the_defaults_of_postgresql(probe, driver):
     probe()
 
-    [(_, how)] = driver.asked
-    assert (how["port"], how["database"]) == (5432, "postgres")
+    [(_, options)] = driver.logins
+    assert (options["port"], options["database"]) == (5432, "postgres")
 
 
-def test_the_authorities_of_the_server_may_be_given(probe, monkeypatch, tmp_path):
+def test_the_certificate_authorities_can_be_configured(probe, monkeypatch, tmp_path):
     (tmp_path / "empty.pem").write_text("")
     monkeypatch.setenv("CA_BUNDLE", str(tmp_path / "empty.pem"))
 
@@ -121,7 +121,7 @@ def test_the_authorities_of_the_server_may_be_given(probe, monkeypatch, tmp_path
         probe()
 
 
-def test_a_value_without_a_host_is_neither_yes_nor_no(probe, driver):
+def test_a_value_without_a_host_is_an_error(probe, driver):
     with pytest.raises(KeyError, match=r"^'host'$"):
         probe({"username": "orders", "password": "hunter2"})
-    assert driver.asked == []
+    assert driver.logins == []
