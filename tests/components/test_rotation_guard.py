@@ -12,7 +12,7 @@ from components.settings.declarations import SETTINGS
 from components.settings.validation import InvalidSettings
 
 from .samples.everything import EVERYTHING, KEY, LAYER
-from .statements import listed
+from .statements import as_list
 
 QUEUE, TOPIC, TABLE = "aws:sqs/queue:Queue", "aws:sns/topic:Topic", "aws:dynamodb/table:Table"
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
@@ -195,7 +195,7 @@ def test_writer_and_audit_share_the_status_table(plain):
     assert table_names == {status.outputs["name"]}
     for name in functions:
         statements = plain.named(ROLE_POLICY, f"guard-{name}").policy()
-        assert any(status.arn in listed(statement["Resource"]) for statement in statements)
+        assert any(status.arn in as_list(statement["Resource"]) for statement in statements)
 
 
 def test_the_audit_reads_the_audit_trail_and_the_incidents_of_this_stack(plain):

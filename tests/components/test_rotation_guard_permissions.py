@@ -3,7 +3,7 @@
 import pytest
 
 from .samples.everything import EVERYTHING, KEY
-from .statements import listed
+from .statements import as_list
 
 FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
@@ -89,7 +89,7 @@ def test_every_role_that_sends_or_reads_may_use_the_key(full):
         resource.name
         for resource in full.of_type(ROLE_POLICY)
         for statement in resource.policy()
-        if {"sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"} & set(listed(statement["Action"]))
+        if {"sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish"} & set(as_list(statement["Action"]))
     }
     using = {
         resource.name

@@ -90,10 +90,10 @@ def granted_actions(recording, role_arn):
     assert policies
     statements = [statement for policy in policies for statement in policy.policy()]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
-    return {action for statement in statements for action in listed(statement["Action"])}
+    return {action for statement in statements for action in as_list(statement["Action"])}
 
 
-def listed(value):
+def as_list(value):
     return [value] if isinstance(value, str) else value
 
 
@@ -155,8 +155,8 @@ def test_only_functions_that_send_or_receive_encrypted_messages_may_use_the_key(
 def test_the_key_is_granted_where_it_is_used_and_nowhere_else(encrypted):
     for policy in encrypted.of_type(ROLE_POLICY):
         for statement in policy.policy():
-            names_key = KEY in listed(statement["Resource"])
-            assert names_key == all(action.startswith("kms:") for action in listed(statement["Action"]))
+            names_key = KEY in as_list(statement["Resource"])
+            assert names_key == all(action.startswith("kms:") for action in as_list(statement["Action"]))
 
 
 @pytest.mark.parametrize("stack", ["whole", "encrypted"])

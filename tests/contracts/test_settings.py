@@ -24,7 +24,7 @@ COMPONENTS = {
     "status": "AuditStatus",
     "trail": "AuditTrail",
 }
-"""The component that takes a setting, by the name in the declarations; `runtime` is an argument of several."""
+"""The component that accepts a setting, by the name in the declarations; `runtime` is an argument of several."""
 ADDED = Setting("grace_days", "Audit", "int", 3, IntegerBetween(1, 9), "Days of grace, see maxAgeDays", ("audit",))
 
 DECLARED = "  graceDays:\n    type: integer\n    default: 3\n    description: Days of grace, see maxAgeDays (1 to 9).\n"

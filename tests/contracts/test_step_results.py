@@ -115,7 +115,7 @@ def test_only_results_that_are_passed_on_whole_have_other_readers():
 
 
 def test_an_ending_has_the_fields_that_the_end_step_reads():
-    """The claim's ending takes the decision's place where a new value or a dead workflow ends the incident."""
+    """The claim's ending replaces the decision if a new value or a dead workflow ends the incident."""
     ending = STATES["End"]["Parameters"]["ending"]
 
     assert {path.removeprefix("$.decision.") for path in ending.values()} == keys_of(Ending)
@@ -140,7 +140,7 @@ def enums_in(hint: Any) -> list[type[StrEnum]]:
 
 
 def test_every_enumeration_in_a_result_is_compared_by_the_state_machine():
-    """The test above would pass if the words were in other fields than the state machine compares."""
+    """The test above would pass if the enumerations were in fields that the state machine does not compare."""
     compared = {
         rule["Variable"] for state in STATES.values() for rule in state.get("Choices", ()) if "StringEquals" in rule
     }

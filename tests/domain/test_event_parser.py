@@ -31,8 +31,8 @@ def event_without_secret(recorded):
 
 def set_path(event: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
     """Sets the value at this path; null values on the way become objects."""
-    *way, last = path
-    for key in way:
+    *parents, last = path
+    for key in parents:
         event[key] = event.get(key) or {}
         event = event[key]
     event[last] = [value] if path == ("resources",) else value
@@ -104,7 +104,7 @@ def test_a_call_is_about_the_secret_that_its_response_names(recorded, requested,
 
 
 def test_the_response_is_preferred_to_a_partial_arn_that_looks_complete(recorded):
-    # The secret's name is orders-abcdef, so AWS itself takes this partial ARN for a complete one.
+    # The secret's name is orders-abcdef, so AWS itself treats this partial ARN as a complete one.
     requested = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-abcdef"
     event = recorded("put-secret-value")
     event["detail"] |= {

@@ -245,10 +245,10 @@ def test_a_shared_status_table_replaces_its_own(deploy, make_status):
     assert [table.name for table in recording.of_type(TABLE)] == ["shared", "audit-history", "audit-runs"]
     assert table_variables(recording)["STATUS_TABLE_NAME"] == status.outputs["name"]
     assert recording.outputs["status_table_name"] == status.outputs["name"]
-    writing = [
+    statements = [
         policy for policy in recording.named(ROLE_POLICY, "audit-check").policy() if status.arn in policy["Resource"]
     ]
-    assert len(writing) == 2
+    assert len(statements) == 2
 
 
 def test_its_own_status_table_has_the_settings_of_its_other_tables(deploy):

@@ -1,7 +1,7 @@
 """Which filter policies SNS accepts.
 
 The verdicts are AWS's: from https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html, and
-from answers to Subscribe that the tests of LocalStack have recorded from AWS
+from responses to Subscribe that LocalStack's tests have recorded from AWS
 (tests/aws/services/sns/test_sns_filter_policy.snapshot.json there).
 """
 
@@ -76,26 +76,26 @@ def complaints(policy):
 
 
 @pytest.mark.parametrize("policy", ACCEPTED)
-def test_a_filter_policy_that_sns_accepts_is_accepted(policy):
+def test_a_valid_filter_policy_is_accepted(policy):
     assert complaints(policy) == []
 
 
-@pytest.mark.parametrize(("policy", "why"), REFUSED)
-def test_a_filter_policy_that_sns_refuses_is_refused_with_the_reason(policy, why):
+@pytest.mark.parametrize(("policy", "reason"), REFUSED)
+def test_a_filter_policy_that_sns_rejects_is_rejected_with_the_reason(policy, reason):
     [complaint] = complaints(policy)
 
     assert complaint.startswith("subscriptions[0].filter_policy must be a map of fields to lists of values, as SNS ")
-    assert why in complaint.partition(", got ")[2]
+    assert reason in complaint.partition(", got ")[2]
 
 
-def test_the_combinations_of_nested_keys_are_those_of_the_page():
+def test_the_combinations_of_nested_keys_are_counted_as_by_sns():
     nested = {"key_a": {"key_b": {"key_c": values(4)}}, "key_d": {"key_e": values(3)}}
 
     assert count_combinations(nested) == 3 * 4 * 2 * 3
 
 
 @pytest.mark.parametrize(("scope", "accepted"), [(BODY, True), (ATTRIBUTES, False)])
-def test_only_the_filter_of_a_body_is_nested(scope, accepted):
+def test_only_a_filter_on_the_body_may_be_nested(scope, accepted):
     nested = {"$or": [{"object": {"key": [{"prefix": "auto-"}]}}, {"x": ["y"]}]}
 
     assert (complain_about_filter(nested, scope) is None) is accepted

@@ -195,14 +195,14 @@ def test_missing_audits_fire_an_alarm_but_not_before_the_first_audit_of_a_stack(
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
-    silent, awaited = alarm(plain, "no-complete-audit"), alarm(plain, "no-audit-yet")
+    missing_audits, first_audit = alarm(plain, "no-complete-audit"), alarm(plain, "no-audit-yet")
 
-    for inputs in (silent, awaited):
+    for inputs in (missing_audits, first_audit):
         assert (inputs["metricName"], inputs["statistic"]) == ("AuditRunsComplete", "Sum")
         assert inputs["comparisonOperator"] == "LessThanThreshold"
-    assert (silent["threshold"], silent["treatMissingData"]) == (1, "breaching")
+    assert (missing_audits["threshold"], missing_audits["treatMissingData"]) == (1, "breaching")
     # No sum of zeros and ones is below 0: any audit that has ended is a good value, be it complete or not.
-    assert (awaited["threshold"], awaited["treatMissingData"]) == (0, "ignore")
+    assert (first_audit["threshold"], first_audit["treatMissingData"]) == (0, "ignore")
     rule = page(plain, "audit-not-running")["alarmRule"]
     names = {name: f"guard-observability-{name}-0a1b2c3" for name in ("no-complete-audit", "no-audit-yet")}
     assert f'(ALARM("{names["no-complete-audit"]}") AND OK("{names["no-audit-yet"]}"))' in rule
@@ -270,7 +270,7 @@ def test_alarms_link_to_the_configured_runbook(full):
 
 
 def test_the_alarm_on_events_without_a_secret_says_who_cannot_use_them(plain):
-    # It reaches the failures topic, the audit trail and, if a rotation failed, a notice on the remediation topic.
+    # It reaches the failures topic, the audit trail and, if a rotation failed, a notification on the remediation topic.
     description = alarm(plain, "events-without-secret")["alarmDescription"]
 
     assert description.startswith(
@@ -315,7 +315,7 @@ def test_the_body_of_the_dashboard_is_what_cloudwatch_accepts(full):
 
     assert body.keys() == {"widgets"}
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,255}", made.inputs["dashboardName"])
-    taken = set()
+    occupied = set()
     for widget in body["widgets"]:
         assert widget.keys() == {"type", "x", "y", "width", "height", "properties"}
         assert 0 <= widget["x"] <= widget["x"] + widget["width"] <= 24
@@ -324,8 +324,8 @@ def test_the_body_of_the_dashboard_is_what_cloudwatch_accepts(full):
             for x in range(widget["x"], widget["x"] + widget["width"])
             for y in range(widget["y"], widget["y"] + widget["height"])
         }
-        assert taken.isdisjoint(cells)
-        taken |= cells
+        assert occupied.isdisjoint(cells)
+        occupied |= cells
         properties = widget["properties"]
         match widget["type"]:
             case "text":

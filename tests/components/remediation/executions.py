@@ -1,4 +1,4 @@
-"""Runs executions of the workflow in the emulator's interpreter, with given results of its steps."""
+"""Runs executions of the workflow in the emulator's interpreter, with prepared results of its steps."""
 
 import contextvars
 import importlib
@@ -26,7 +26,7 @@ FUNCTIONS = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}" for step
 WORKFLOW = Workflow("aws", FUNCTIONS, CRITICAL, "incidents", probe_seconds=45, debounce_seconds=60, restart_minutes=1)
 
 
-def _imported(name):
+def _import_module(name):
     # Its parser raises the recursion limit of the process, which other tests rely on.
     limit = sys.getrecursionlimit()
     module = importlib.import_module(name)
@@ -34,7 +34,7 @@ def _imported(name):
     return module
 
 
-stepfunctions = _imported("ministack.services.stepfunctions")
+stepfunctions = _import_module("ministack.services.stepfunctions")
 
 
 class LostRace(Exception):

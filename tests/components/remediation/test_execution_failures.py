@@ -71,7 +71,7 @@ def test_a_step_that_fails_for_good_escalates_the_incident_with_only_the_name_of
 
 
 @pytest.mark.parametrize("step", ["claim", "notify", "end"])
-def test_if_that_fails_too_the_workflow_itself_publishes_to_the_critical_topic(step):
+def test_if_claim_end_or_notify_fails_the_workflow_itself_publishes_to_the_critical_topic(step):
     steps = Steps(**{**BASIC, "decide": decision("end"), step: LookupError()})
 
     execution = run_execution(steps)

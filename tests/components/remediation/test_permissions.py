@@ -6,7 +6,7 @@ import pytest
 
 from components.remediation import permissions as may
 from policies.aws.iam import actions as iam_actions
-from tests.components.statements import actions, listed
+from tests.components.statements import actions, as_list
 
 HERE = ("aws", "eu-west-1", "111122223333")
 AT = "eu-west-1:111122223333"
@@ -46,7 +46,7 @@ CHANGING = {
 
 
 def statement_of(step, action):
-    [statement] = [statement for statement in STEPS[step] if action in listed(statement["Action"])]
+    [statement] = [statement for statement in STEPS[step] if action in as_list(statement["Action"])]
     return statement
 
 
@@ -74,7 +74,7 @@ def test_no_step_may_read_a_secret_value_or_use_a_wildcard(step):
     text = json.dumps(STEPS[step])
 
     assert "GetSecretValue" not in text
-    assert all("*" not in listed(statement["Resource"]) for statement in STEPS[step])
+    assert all("*" not in as_list(statement["Resource"]) for statement in STEPS[step])
     assert not [action for action in actions(STEPS[step]) if "*" in action]
 
 

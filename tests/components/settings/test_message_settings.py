@@ -23,8 +23,8 @@ def test_an_optional_field_of_null_counts_as_absent():
 
 
 def with_output(**changes):
-    known_later = pulumi.Output.from_input("anything")
-    return subscription(protocol="firehose", endpoint=known_later, subscription_role_arn=known_later, **changes)
+    output = pulumi.Output.from_input("anything")
+    return subscription(protocol="firehose", endpoint=output, subscription_role_arn=output, **changes)
 
 
 def test_endpoints_filters_and_roles_may_be_outputs():

@@ -102,7 +102,7 @@ def test_the_id_of_a_scheduled_run_is_its_scheduled_time(scheduled_time):
     [
         None,
         "",
-        "<aws.scheduler.scheduled-time>",  # sent by hand, so nobody put the time in
+        "<aws.scheduler.scheduled-time>",  # sent by hand, so the placeholder was not replaced
         "2026-03-01",
         "2026-03-01T12:00:00Z\n",
         "yesterday 2026-03-01T12:00:00Z",

@@ -106,7 +106,7 @@ def judge_refused(hours, **fields):
     return judge(secret, dates, AuditSettings(), NOW)
 
 
-def test_a_rotation_that_has_been_in_progress_for_long_is_stuck_even_if_versions_cannot_be_listed():
+def test_a_long_rotation_is_stuck_even_if_versions_cannot_be_listed():
     finding = judge_refused(25)
 
     assert (finding.verdict, finding.status, finding.attention) == ("rotation_failing", UNKNOWN, True)

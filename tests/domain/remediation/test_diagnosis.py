@@ -152,7 +152,7 @@ def test_the_failed_step_shows_whether_the_pending_version_has_a_value(secret, s
     assert assess_pending_value(secret, step) == expected
 
 
-def rotated(text):
+def settled_after_rotation(text):
     return replace(SETTLED, last_rotated_at=datetime.fromisoformat(text))
 
 
@@ -160,12 +160,17 @@ def rotated(text):
     ("secret", "opened_with", "expected"),
     [
         pytest.param(SETTLED, "v2", False, id="nothing has happened"),
-        pytest.param(rotated("2026-03-01T00:50:19Z"), "v2", False, id="rotated before it failed"),
-        pytest.param(rotated("2026-03-01T00:50:20Z"), "v2", True, id="rotated in the same second"),
-        pytest.param(rotated("2026-03-01T01:50:21+01:00"), "v2", True, id="rotated after it failed"),
+        pytest.param(settled_after_rotation("2026-03-01T00:50:19Z"), "v2", False, id="rotated before it failed"),
+        pytest.param(settled_after_rotation("2026-03-01T00:50:20Z"), "v2", True, id="rotated in the same second"),
+        pytest.param(settled_after_rotation("2026-03-01T01:50:21+01:00"), "v2", True, id="rotated after it failed"),
         pytest.param(SETTLED, "v1", True, id="AWSCURRENT was moved by hand"),
         pytest.param(SETTLED, None, False, id="its former version is unknown"),
-        pytest.param(rotated("2026-03-01T01:00:00Z"), None, True, id="its former version is unknown, rotated since"),
+        pytest.param(
+            settled_after_rotation("2026-03-01T01:00:00Z"),
+            None,
+            True,
+            id="its former version is unknown, rotated since",
+        ),
         pytest.param(SECRET, "v1", False, id="moved, and a rotation is stuck again"),
         pytest.param(replace(SETTLED, current_version_id=None), "v1", False, id="no version is in use"),
     ],
