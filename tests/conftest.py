@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import botocore.useragent
+import hypothesis
 import pytest
 
 from tests.paths import EVENTS
@@ -19,6 +20,10 @@ gc.disable()
 # At once: what a session shares is made before the first test has its own environment.
 for _name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
     os.environ.pop(_name, None)
+
+# A busy machine takes longer than 200 ms for some examples.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 # Every session of boto3 would read the models of its services anew, which is most of what a client costs.
 botocore.session.create_loader = cache(botocore.session.create_loader)  # ty: ignore[invalid-assignment]

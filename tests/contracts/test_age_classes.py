@@ -64,7 +64,7 @@ age_classes = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(age_classes, min_size=1, max_size=5))
 def test_no_class_that_a_secret_is_in_is_reported_as_unreachable(configured):
     classes = [AgeClass(age_class["days"], age_class.get("name"), *tag_of(age_class)) for age_class in configured]
@@ -81,7 +81,7 @@ def tag_of(age_class):
     return tag.get("key"), tag.get("value")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("ab*?[]!-", min_size=1, max_size=6))
 def test_a_rejected_pattern_matches_no_name(pattern):
     if not can_match(pattern):

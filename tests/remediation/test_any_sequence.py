@@ -19,7 +19,6 @@ from tests.remediation.world import DEPENDENTS, Settings, World
 repeatable = settings(
     max_examples=80,
     stateful_step_count=40,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -151,7 +151,7 @@ def some_integers(low, high):
     return st.lists(st.integers(low, high), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(minutes=some_integers(0, 59), hours=some_integers(0, 23), days=some_integers(1, 7))
 def test_the_periods_of_a_weekly_schedule_are_those_that_a_calendar_shows(minutes, hours, days):
     fields = [",".join(map(str, values)) for values in (minutes, hours, days)]

@@ -20,7 +20,7 @@ from rotation_guard.domain.secret import (
 )
 
 # Repeatable and without a database, so that every run of the suite tests the same examples.
-repeatable = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=200, derandomize=True, database=None)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE, ELSEWHERE = "eu-west-1", "us-east-1"

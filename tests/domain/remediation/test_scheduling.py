@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rotation_guard.domain.remediation.scheduling import DAYS, ChangeWindow, choose_backoff_seconds
 
 # Repeatable and without a database, so that every run of the suite tests the same examples.
-repeatable = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+repeatable = settings(max_examples=300, derandomize=True, database=None)
 
 minutes = st.integers(1, 1440)
 jitters = st.floats(0, 1, exclude_max=True)

@@ -183,7 +183,6 @@ moves_of_a_day = st.lists(st.integers(1, 6), min_size=1, max_size=4, unique=True
 
 @settings(
     max_examples=8,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -321,7 +321,6 @@ def test_a_secret_listed_on_two_pages_counts_once(aws, everything, invoke):
 )
 @settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

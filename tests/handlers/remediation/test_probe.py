@@ -199,7 +199,7 @@ def test_every_probe_without_an_answer_has_a_note(probe):
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(JSON)
 def test_only_boolean_answers_count_and_no_text_of_a_response_is_repeated(probe, log_text, answer):
     is_plain = isinstance(answer, dict) and answer.get("works") in (True, False) and isinstance(answer["works"], bool)
