@@ -56,7 +56,6 @@ def test_endpoints_that_are_outputs_need_distinct_names():
 @pytest.mark.parametrize(
     "subscriptions",
     [
-        [with_output(name="a"), with_output(name="a")],
         # The logical names would be the same, although the protocols differ.
         [subscription(name="json-a"), subscription(protocol="email-json", name="a")],
         # What sha256sum says of the first one's endpoint.
@@ -64,6 +63,14 @@ def test_endpoints_that_are_outputs_need_distinct_names():
     ],
 )
 def test_a_name_is_unique_within_topic_and_protocol(subscriptions):
+    expect_duplicate_name(subscriptions)
+
+
+def test_the_name_of_an_endpoint_that_is_an_output_is_unique_too():
+    expect_duplicate_name([with_output(name="a"), with_output(name="a")])
+
+
+def expect_duplicate_name(subscriptions):
     [complaint] = complaints_about({"subscriptions": subscriptions})
 
     name = subscriptions[1]["name"]

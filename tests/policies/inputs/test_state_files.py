@@ -277,13 +277,25 @@ def test_resources_pending_deletion_are_ignored():
     assert names(read({"version": 3, "deployment": {**DEPLOYMENT, "resources": resources}})) == {"dead"}
 
 
-@pytest.mark.parametrize("before", ["", "Installing...\n"])
-@pytest.mark.parametrize("depth", [600, 200_000])
-def test_json_nested_too_deeply_after_text_is_rejected(before, depth):
+def build_nested_export(depth):
+    """An export whose queue has inputs of this depth."""
     inputs = '{"a":' * depth + "1" + "}" * depth
     state = (
         f'{{"urn": "urn:pulumi:dev::shop::aws:sqs/queue:Queue::q", "type": "aws:sqs/queue:Queue", "inputs": {inputs}}}'
     )
+    return f'{{"version": 3, "deployment": {{"resources": [{state}]}}}}'
 
+
+@pytest.mark.parametrize("before", ["", "Installing...\n"])
+def test_json_nested_too_deeply_after_text_is_rejected(before):
     with pytest.raises(NotAnExport, match="nested too deeply"):
-        read(f'{before}{{"version": 3, "deployment": {{"resources": [{state}]}}}}')
+        read(before + build_nested_export(200_000))
+
+
+@pytest.mark.parametrize("before", ["", "Installing...\n"])
+def test_json_near_the_recursion_limit_of_python_is_read_or_rejected(before):
+    # Python 3.13 reads what 3.11 cannot.
+    try:
+        assert names(read(before + build_nested_export(600))) == {"q"}
+    except NotAnExport as rejected:
+        assert "nested too deeply" in str(rejected)  # noqa: PT017 - either is right
