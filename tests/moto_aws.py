@@ -5,8 +5,8 @@ validates an update expression anew for each of its parts, which the whole inclu
 call what an update expression consists of and which operations a service has, and looks in every part of a response for
 every member that it might have, under every name. Together they are more than half of moto's processor time.
 
-Requests in JSON, which is all of them but those to SNS and Lambda, go to moto without HTTP in between: no signature, no
-search through the addresses of all services. Botocore builds the request and parses the response as ever.
+Requests to services that speak JSON go to moto without HTTP in between: no signature, no search through the addresses
+of all services. Botocore builds the request and parses the response as ever.
 """
 
 import re

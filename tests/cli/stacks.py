@@ -60,12 +60,12 @@ class AuditStack:
             "period_seconds": 3600,
             **more,
         }
-        self._put("runs", row)
+        self._write_row("runs", row)
         return row["run_id"]
 
     def status(self, name: str, days: int = 10, **more: Any) -> None:
         """The current status of a secret."""
-        self._put("status", {**self._row(name, days, 0.5), "since": self.ago(days=2), **more})
+        self._write_row("status", {**self._row(name, days, 0.5), "since": self.ago(days=2), **more})
 
     def needs_attention(self, name: str, days: int = 50, **more: Any) -> None:
         """A secret that needs attention now."""
@@ -75,7 +75,7 @@ class AuditStack:
     def history(self, name: str, run_id: str, hours: float, days: int = 10, **more: Any) -> None:
         """The row of a run about a secret whose value is so many days old now."""
         row = self._row(name, days, hours)
-        self._put("history", {**row, "run_id": run_id, "attention": False, "expires_at": 2**40, **more})
+        self._write_row("history", {**row, "run_id": run_id, "attention": False, "expires_at": 2**40, **more})
 
     def _row(self, name: str, days: int, hours: float) -> dict[str, Any]:
         return {
@@ -92,7 +92,7 @@ class AuditStack:
             "owner": "payments",
         }
 
-    def _put(self, table: str, row: dict[str, Any]) -> None:
+    def _write_row(self, table: str, row: dict[str, Any]) -> None:
         item = {name: _serialize(value) for name, value in row.items() if value is not None}
         self._dynamodb.put_item(TableName=table, Item=item)
 
@@ -194,7 +194,7 @@ class RemediationStack:
             "actions": [],
             **more,
         }
-        self.put(row)
+        self.write_row(row)
         return row
 
     def closed_incident(self, name: str, outcome: str, hours: float = 1, **more: Any) -> dict[str, Any]:
@@ -205,10 +205,10 @@ class RemediationStack:
     def set_state(self, name: str, **times: str) -> str:
         """Sets the remediation state of a secret; returns its ARN."""
         arn = f"{ARN}:{name}-AbCdEf"
-        self.put({"secret_arn": f"secret#{arn}", "opened_at": "standing", **times})
+        self.write_row({"secret_arn": f"secret#{arn}", "opened_at": "standing", **times})
         return arn
 
-    def put(self, row: dict[str, Any]) -> None:
+    def write_row(self, row: dict[str, Any]) -> None:
         item = {name: _serialize(value) for name, value in row.items() if value is not None}
         self._dynamodb.put_item(TableName="incidents", Item=item)
 

@@ -57,7 +57,7 @@ def test_list_is_the_default_command(stack, run, run_on_stack, incidents_json):
 
 @pytest.mark.parametrize("row", HELPERS, ids=[f"{row['secret_arn']}/{row['opened_at']}" for row in HELPERS])
 def test_bookkeeping_rows_are_not_listed(stack, incidents_json, row):
-    stack.put(row)
+    stack.write_row(row)
 
     assert secret_names(incidents_json()) == []
 

@@ -73,8 +73,8 @@ def test_a_failure_that_is_claimed_while_another_opens_the_incident_joins_it(wor
     assert incident["failures"] == 2
 
 
-def test_an_incident_that_recovers_before_its_opening_was_published_is_published(world, finish):
-    secret = world.secret()
+def recover_unpublished_incident(world, secret):
+    """Opens an incident whose execution crashes before it publishes anything, and lets AWS complete the rotation."""
     fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[0])
     [execution] = world.running
@@ -83,6 +83,10 @@ def test_an_incident_that_recovers_before_its_opening_was_published_is_published
     for event in world.undelivered:
         world.deliver(event)
     run_without(world, execution)
+
+
+def test_an_incident_that_recovers_before_its_opening_was_published_is_published(world, finish):
+    recover_unpublished_incident(world, world.secret())
 
     incident, transitions = finish()
 
@@ -92,14 +96,7 @@ def test_an_incident_that_recovers_before_its_opening_was_published_is_published
 
 def test_an_unpublished_incident_is_published_although_the_next_one_is_open(world):
     secret = world.secret()
-    fail_rotation(world, secret, "createSecret")
-    world.deliver(world.events[0])
-    [execution] = world.running
-    world.step(execution, Plan(crash=(0, AFTER)))
-    world.secrets_manager.continue_rotation(secret.arn)
-    for event in world.undelivered:
-        world.deliver(event)
-    run_without(world, execution)
+    recover_unpublished_incident(world, secret)
     fail_rotation(world, secret, "createSecret")
     world.deliver(world.events[-1])
     world.step(world.running[-1])
