@@ -15,7 +15,7 @@ from .function import RuntimeArgs
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from .observability.observability import Observability, ObservabilityArgs
 from .placement import find_placement, find_provider
-from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs
+from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
 from .settings.declarations import select, value_of
 from .settings.validation import refuse_invalid
 
@@ -66,6 +66,9 @@ class RotationGuardArgs(TypedDict):
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     remediation_mode: NotRequired[str]
     """The most that remediation may do for a secret that opts in: notify, retry or repair. Default: `notify`."""
+    remediation_scope: NotRequired[RemediationScopeArgs]
+    """The secrets that remediation may act on, by name (a pattern), tag (key, value), or both; of all others it only
+    notifies. Default: every secret."""
     settle_minutes: NotRequired[int]
     """Grace period in minutes in which AWS may recover by itself before a failed rotation is diagnosed. Default: 15."""
     max_retries: NotRequired[int]

@@ -91,6 +91,8 @@ class RemediationClaimSettings(_FromEnvironment):
 
     incidents_table_name: str
     settle_minutes: int
+    remediation_scope: str
+    """JSON: `name`, a pattern, and `tag` with `key` and perhaps `value`; an empty map for every secret."""
     restart_targets: str
     """JSON: the ARNs of what may be restarted."""
 
@@ -101,6 +103,8 @@ class RemediationDiagnoseSettings(_FromEnvironment):
 
     incidents_table_name: str
     remediation_mode: str
+    remediation_scope: str
+    """JSON: `name`, a pattern, and `tag` with `key` and perhaps `value`; an empty map for every secret."""
     probe_functions: str
     """JSON: the ARNs of the functions that may be asked which version works."""
     restart_targets: str

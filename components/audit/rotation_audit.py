@@ -17,6 +17,7 @@ from ..settings.declarations import value_of
 from ..settings.environment import to_environment
 from ..settings.schedule_expression import longest_period_seconds, shortest_period_seconds
 from ..table import table
+from ..tag_filter import TagArgs
 from .audit_status import AuditStatus, AuditStatusArgs
 
 CHECK_TIMEOUT_SECONDS = 900
@@ -34,15 +35,6 @@ class ManagedTagArgs(TypedDict):
     """Its key."""
     value: str
     """Its value."""
-
-
-class TagArgs(TypedDict):
-    """A tag, or with its key alone a tag with any value."""
-
-    key: str
-    """Its key."""
-    value: NotRequired[str]
-    """Its value; any unless given."""
 
 
 class MaxAgeClassArgs(TypedDict):

@@ -7,6 +7,7 @@ limited to those whose tag opts in.
 from collections.abc import Mapping, Sequence
 
 from rotation_guard.domain.remediation.decisions import Mode
+from rotation_guard.domain.secret_filter import EVERY_SECRET, SecretFilter
 from rotation_guard.domain.tags import MODE_TAG
 
 from ..iam_policies import Statement, all_secrets, allow, own_events
@@ -65,34 +66,45 @@ def decide(incidents_arn: str, kill_switch_arn: str) -> list[Statement]:
     ]
 
 
-def retry(place: ArnScope, incidents_arn: str, rotation_function_arns: Sequence[str]) -> list[Statement]:
-    """Asks for the rotation of secrets whose tag opts in to it, by their schedule and functions as these are.
+def retry(
+    place: ArnScope,
+    incidents_arn: str,
+    rotation_function_arns: Sequence[str],
+    scope: SecretFilter = EVERY_SECRET,
+) -> list[Statement]:
+    """Asks for the rotation of secrets in scope whose tag opts in to it, by their schedule and functions as these are.
 
     AWS requires the caller of RotateSecret to be allowed to invoke the rotation function as well
     (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
     """
     rotating = allow(
         "secretsmanager:RotateSecret",
-        all_secrets(*place),
-        {
-            "StringEquals": {OPT_IN_TAG: [Mode.RETRY, Mode.REPAIR]},
-            "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
-        },
+        _secrets_in(scope, place),
+        _limit_to(
+            scope,
+            {
+                "StringEquals": {OPT_IN_TAG: [Mode.RETRY, Mode.REPAIR]},
+                "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
+            },
+        ),
     )
     functions = [allow("lambda:InvokeFunction", _with_qualifiers(rotation_function_arns))]
     return [rotating, *(functions if rotation_function_arns else []), *_acting(place, incidents_arn)]
 
 
-def move(place: ArnScope, incidents_arn: str) -> list[Statement]:
-    """Moves AWSCURRENT, and no other label, of secrets whose tag opts in to repair."""
+def move(place: ArnScope, incidents_arn: str, scope: SecretFilter = EVERY_SECRET) -> list[Statement]:
+    """Moves AWSCURRENT, and no other label, of secrets in scope whose tag opts in to repair."""
     moving = allow(
         "secretsmanager:UpdateSecretVersionStage",
-        all_secrets(*place),
-        {
-            "StringEquals": {OPT_IN_TAG: Mode.REPAIR},
-            # AWS always says which label; emulators do not know the key.
-            "StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
-        },
+        _secrets_in(scope, place),
+        _limit_to(
+            scope,
+            {
+                "StringEquals": {OPT_IN_TAG: Mode.REPAIR},
+                # AWS always says which label; emulators do not know the key.
+                "StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
+            },
+        ),
     )
     return [moving, *_acting(place, incidents_arn)]
 
@@ -167,6 +179,26 @@ def _acting(place: ArnScope, incidents_arn: str) -> list[Statement]:
         allow("secretsmanager:DescribeSecret", all_secrets(*place)),
         allow(["dynamodb:GetItem", "dynamodb:UpdateItem"], incidents_arn),
     ]
+
+
+def _secrets_in(scope: SecretFilter, place: ArnScope) -> str:
+    """The ARN that takes in the secrets whose names are in scope.
+
+    Secrets Manager puts a hyphen and six characters behind the name
+    (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
+    """
+    every = all_secrets(*place)
+    return every if scope.name is None else f"{every.removesuffix('*')}{scope.name}-??????"
+
+
+def _limit_to(scope: SecretFilter, condition: Statement) -> Statement:
+    """The condition, and that the secret has the scope's tag."""
+    if scope.tag_key is None:
+        return condition
+    key = f"aws:ResourceTag/{scope.tag_key}"
+    if scope.tag_value is None:
+        return {**condition, "Null": {key: "false"}}
+    return {**condition, "StringEquals": {**condition["StringEquals"], key: scope.tag_value}}
 
 
 def _with_qualifiers(function_arns: Sequence[str]) -> list[str]:

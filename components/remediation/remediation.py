@@ -13,6 +13,7 @@ from ..queue import queue
 from ..release import resolve_runbook
 from ..settings.declarations import value_of
 from ..table import table
+from ..tag_filter import TagArgs
 from . import permissions
 from .steps import PROBE_STEP_SECONDS, STEPS_OF_EVERY_MODE, steps
 from .workflow import Workflow
@@ -65,6 +66,15 @@ class ChangeWindowArgs(TypedDict):
     """When it ends, in UTC; on the next day where that is not later."""
 
 
+class RemediationScopeArgs(TypedDict):
+    """The secrets that remediation may act on: those that have the name and the tag; empty for every secret."""
+
+    name: NotRequired[str]
+    """A pattern of their names, in which `*` stands for anything and `?` for one character."""
+    tag: NotRequired[TagArgs]
+    """A tag that they have, besides the one by which a secret opts in."""
+
+
 class RemediationArgs(TypedDict):
     """Whom to notify, how far to go, and what may be acted on."""
 
@@ -85,6 +95,9 @@ class RemediationArgs(TypedDict):
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     remediation_mode: NotRequired[str]
     """The most that remediation may do for a secret that opts in: notify, retry or repair. Default: `notify`."""
+    remediation_scope: NotRequired[RemediationScopeArgs]
+    """The secrets that remediation may act on, by name (a pattern), tag (key, value), or both; of all others it only
+    notifies. Default: every secret."""
     settle_minutes: NotRequired[int]
     """Grace period in minutes in which AWS may recover by itself before a failed rotation is diagnosed. Default: 15."""
     max_retries: NotRequired[int]

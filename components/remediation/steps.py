@@ -9,6 +9,7 @@ from pulumi import Output
 from pulumi_aws import dynamodb, ssm
 
 from rotation_guard.domain.remediation.decisions import Mode
+from rotation_guard.domain.secret_filter import SecretFilter
 
 from .. import arns
 from ..function import statements
@@ -62,6 +63,7 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     switch: Environment = {"KILL_SWITCH_PARAMETER_NAME": kill_switch.name}
     probes, rotations = value_of(args, "probe_functions"), value_of(args, "rotation_functions")
     targets, roles = value_of(args, "restart_targets"), value_of(args, "restart_role_arns")
+    scope = SecretFilter.from_setting(value_of(args, "remediation_scope"))
     topics = [args["remediation_topic_arn"], args["critical_topic_arn"]]
 
     all_steps = {
@@ -105,13 +107,13 @@ def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.P
     if mode in (Mode.RETRY, Mode.REPAIR):
         all_steps["retry"] = Step(
             "Asks for the rotation of a secret again",
-            statements(permissions.retry, place, incidents.arn, rotations),
+            statements(permissions.retry, place, incidents.arn, rotations, scope),
             table,
         )
     if mode == Mode.REPAIR:
         all_steps["move"] = Step(
             "Moves AWSCURRENT to a version that was proven to work",
-            statements(permissions.move, place, incidents.arn),
+            statements(permissions.move, place, incidents.arn, scope),
             table,
         )
     if probes:

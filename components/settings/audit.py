@@ -8,7 +8,7 @@ from typing import Any
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 
 from . import age_classes, schedule_expression
-from .checks import IntegerBetween, KeyFormatter, check_entries, check_tag, must_be
+from .checks import IntegerBetween, KeyFormatter, check_entries, check_tag, check_tag_filter, must_be
 
 MOST_FLEXIBLE_MINUTES = 1440
 """A day (https://docs.aws.amazon.com/scheduler/latest/APIReference/API_FlexibleTimeWindow.html)."""
@@ -50,11 +50,4 @@ def check_age_classes(format_key: KeyFormatter, value: Any) -> Iterator[str]:
         if entry.get("name") is not None and not age_classes.can_match(entry["name"]):
             yield f"{path}.name" + must_be(age_classes.NAME_ALLOWED, entry["name"])
         if entry.get("tag") is not None:
-            yield from (f"{path}.tag{problem}" for problem in _class_tag(entry["tag"]))
-
-
-def _class_tag(value: Any) -> Iterator[str]:
-    if not isinstance(value, Mapping) or not {"key"} <= set(value) <= {"key", "value"}:
-        yield must_be("a key, and optionally a value", value)
-        return
-    yield from check_tag("", value["key"], "" if value.get("value") is None else value["value"])
+            yield from (f"{path}.tag{problem}" for problem in check_tag_filter(entry["tag"]))

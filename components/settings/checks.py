@@ -117,6 +117,14 @@ def check_tag(path: str, key: Any, value: Any) -> Iterator[str]:
         yield path + must_be("a tag whose key does not begin with aws:", key)
 
 
+def check_tag_filter(value: Any) -> Iterator[str]:
+    """A tag, or its key alone for any value."""
+    if not isinstance(value, Mapping) or not {"key"} <= set(value) <= {"key", "value"}:
+        yield must_be("a key, and optionally a value", value)
+        return
+    yield from check_tag("", value["key"], "" if value.get("value") is None else value["value"])
+
+
 def check_entries(
     value: Any, fields: Mapping[str, bool], format_key: KeyFormatter
 ) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:

@@ -188,6 +188,18 @@ _DECLARED = (
         read_by=("diagnose",),
     ),
     Setting(
+        "remediation_scope",
+        "Remediation",
+        "RemediationScopeArgs",
+        {},
+        remediation.check_scope,
+        "The secrets that remediation may act on, by name (a pattern), tag (key, value), or both; of all others it "
+        "only notifies",
+        ("remediation",),
+        read_by=("claim", "diagnose"),
+        default_text="every secret",
+    ),
+    Setting(
         "settle_minutes",
         "Remediation",
         "int",

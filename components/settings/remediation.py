@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rotation_guard.domain.remediation.scheduling import DAYS
+from rotation_guard.domain.tags import MODE_TAG
 
 from ..notifications.endpoints import endpoint_complaint
+from . import age_classes
 from .checks import (
     KeyFormatter,
     check_fields,
+    check_tag_filter,
     distinct_entries,
     is_arn,
     is_role_arn,
@@ -28,6 +31,8 @@ MOST_RESTART_MINUTES = 3 * 1440
 (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html); tasks have to start, too."""
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _DOCUMENT = r"document/[\w.-]{3,128}"
+_SCOPE_NAME = "a pattern of secret names: 1 to 512 letters, digits or /_+=.@!-, with * and ? as wildcards"
+"""IAM has no other wildcards (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)."""
 _FUNCTION = "the ARN of a Lambda function, without a version, an alias or a wildcard"
 _TARGET = "the ARN of an ECS service (service/cluster/name), a Lambda function or an SSM document, without a wildcard"
 
@@ -71,6 +76,24 @@ def check_change_window(format_key: KeyFormatter, value: Any) -> Iterator[str]:
     known = isinstance(days, (list, tuple)) and all(isinstance(day, str) and day in DAYS for day in days)
     if not known or not days or len(set(days)) < len(days):
         yield ".days" + must_be(f"a list of {', '.join(DAYS)}, each at most once, or left out for all", days)
+
+
+def check_scope(format_key: KeyFormatter, value: Any) -> Iterator[str]:
+    """Empty, which is every secret, or a name, a tag, or both, as IAM can compare them as well."""
+    if isinstance(value, Mapping) and not value:
+        return
+    problems = list(check_fields(value, {"name": False, "tag": False}, format_key))
+    yield from problems
+    if problems:
+        return
+    name, tag = value.get("name"), value.get("tag")
+    if "name" in value and not (age_classes.can_match(name) and "[" not in name):
+        yield ".name" + must_be(_SCOPE_NAME, name)
+    if "tag" in value:
+        problems = list(check_tag_filter(tag))
+        yield from (f".tag{problem}" for problem in problems)
+        if not problems and tag["key"].lower() == MODE_TAG:
+            yield ".tag.key" + must_be(f"another tag than {MODE_TAG}, by which a secret opts in", tag["key"])
 
 
 def check_runbook_url(_: KeyFormatter, value: Any) -> Iterator[str]:

@@ -38,6 +38,7 @@ from rotation_guard.domain.remediation.step_results import (
     to_payload,
 )
 from rotation_guard.domain.rotation_event import INCIDENT_STALLED, TEST_ROTATION_FAILED, RotationSignal
+from rotation_guard.domain.secret_filter import SecretFilter
 from rotation_guard.domain.tags import RESTART_TAG
 from rotation_guard.domain.timestamps import state_entered_at, to_iso
 
@@ -317,7 +318,10 @@ class _Claim:
         return self._described is not None and has_restart_on_rotation(self._described.secret)
 
     def _plan_restarts(self) -> list[dict[str, str]]:
-        tag = self._described.secret.tags.get(RESTART_TAG, "") if self._described else ""
+        scope = SecretFilter.from_setting(json.loads(self._settings.remediation_scope))
+        if self._described is None or not scope.matches(self._described.secret):
+            return []
+        tag = self._described.secret.tags.get(RESTART_TAG, "")
         return restarts.plan_restarts(tag, self._arn, json.loads(self._settings.restart_targets))
 
     def _choose_wait(self) -> int:

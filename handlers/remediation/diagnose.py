@@ -25,6 +25,7 @@ from rotation_guard.domain.remediation.step_results import (
     RetriedRotation,
     to_payload,
 )
+from rotation_guard.domain.secret_filter import SecretFilter
 from rotation_guard.domain.tags import RESTART_TAG
 
 from ..adapters import clients, incidents, secrets
@@ -103,6 +104,7 @@ def _diagnose(
         probes=json.loads(settings.probe_functions),
         restarts=restarts.plan_restarts(tag, secret.secret.arn, targets),
         created=created,
+        scope=SecretFilter.from_setting(json.loads(settings.remediation_scope)),
     )
 
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..secret import ListedSecret
+from ..secret_filter import SecretFilter
 from ..tags import LIMIT_TAG
 
 MAX_LIMIT_DAYS = 3650
@@ -25,16 +25,13 @@ class AgeClass:
 
     def matches(self, secret: ListedSecret) -> bool:
         """Whether the secret meets every criterion that is set; False if none is set."""
-        if self.name is not None and not fnmatchcase(secret.name, self.name):
-            return False
-        if self.tag_key is None:
-            return self.name is not None
-        return self.tag_key in secret.tags and self.tag_value in (None, secret.tags[self.tag_key])
+        return (self.name, self.tag_key) != (None, None) and self._filter().matches(secret)
 
     def __str__(self) -> str:
-        tag = "" if self.tag_key is None else f"tag {self.tag_key}"
-        tag += "" if self.tag_value is None else f"={self.tag_value}"
-        return " and ".join(part for part in (f"name {self.name}" if self.name else "", tag) if part)
+        return str(self._filter())
+
+    def _filter(self) -> SecretFilter:
+        return SecretFilter(self.name, self.tag_key, self.tag_value)
 
 
 @dataclass(frozen=True, slots=True)

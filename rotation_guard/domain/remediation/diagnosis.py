@@ -9,6 +9,7 @@ from typing import Any, Self
 from ..ownership import describe_owner, is_replica
 from ..rotation_event import TEST_ROTATION_FAILED, secret_name_of
 from ..secret import ListedSecret
+from ..secret_filter import EVERY_SECRET, SecretFilter
 from ..tags import FALLBACK_TAG, MODE_TAG, PROBE_TAG, RESTART_ON_TAG, ROTATION_STRATEGY_TAG
 from ..timestamps import to_iso
 from .decisions import Mode
@@ -183,11 +184,18 @@ def diagnose(
     probes: Sequence[str],
     restarts: Sequence[Mapping[str, str]],
     created: Mapping[str, datetime],
+    scope: SecretFilter = EVERY_SECRET,
 ) -> Diagnosis:
-    """Diagnose a secret; `kind` is the event that opened the incident, `cap` the stack's remediationMode."""
+    """Diagnose a secret; `kind` is the event that opened the incident, `cap` the stack's remediationMode.
+
+    Of a secret outside `scope`, the stack's remediationScope, people are notified, and nothing is done.
+    """
     secret = described.secret
     mode, mode_note = resolve_mode(secret, cap)
     probe, probe_note = find_probe(secret, probes)
+    if not scope.matches(secret):
+        mode, probe, restarts = Mode.NOTIFY, "", ()
+        mode_note = probe_note = f"It is outside the stack's remediationScope, {scope}."
     return Diagnosis(
         secret_arn=secret.arn,
         name=secret.name,

@@ -1,11 +1,14 @@
 """What each step of remediation may do: least privilege, and opt-in by tag."""
 
 import json
+import re
 
 import pytest
 
 from components.remediation import permissions as may
 from policies.aws.iam import actions as iam_actions
+from rotation_guard.domain.secret import ListedSecret
+from rotation_guard.domain.secret_filter import SecretFilter
 from tests.components.statements import actions, as_list
 
 HERE = ("aws", "eu-west-1", "111122223333")
@@ -105,6 +108,54 @@ def test_only_awscurrent_may_be_moved_and_only_if_the_tag_opts_in_to_repair():
             "StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
         },
     }
+
+
+def changing_statements(scope):
+    """The statements that let a secret be rotated and its labels moved."""
+    for step in (may.retry(HERE, INCIDENTS, [], scope), may.move(HERE, INCIDENTS, scope)):
+        [statement] = [
+            statement
+            for statement in step
+            if {"RotateSecret", "UpdateSecretVersionStage"}
+            & {action.rpartition(":")[2] for action in as_list(statement["Action"])}
+        ]
+        yield statement
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_included"),
+    [
+        ("dev/*", "dev/db", True),
+        ("dev/*", "dev/a/b", True),
+        ("dev/*", "prod/dev/db", False),
+        ("dev/*", "Dev/db", False),
+        ("dev/db", "dev/db", True),
+        ("dev/db", "dev/db-Ab12Cd", False),
+        ("dev/db?", "dev/db1", True),
+        ("dev/db?", "dev/db", False),
+    ],
+)
+def test_iam_and_the_domain_agree_on_the_names_in_scope(pattern, name, is_included):
+    """IAM compares the whole ARN, in which `*` stands for any characters and `?` for one
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)."""
+    scope = SecretFilter(pattern)
+    arn = f"{SECRETS.removesuffix('*')}{name}-Xy34Zw"
+
+    for statement in changing_statements(scope):
+        wildcards = re.escape(statement["Resource"]).replace(r"\*", ".*").replace(r"\?", ".")
+        assert bool(re.fullmatch(wildcards, arn)) is is_included
+    assert scope.matches(ListedSecret(name, arn, {})) is is_included
+
+
+def test_the_tag_of_the_scope_is_required_besides_the_tag_by_which_a_secret_opts_in():
+    stage = "aws:ResourceTag/stage"
+
+    for statement in changing_statements(SecretFilter(None, "stage", "dev")):
+        assert (statement["Resource"], statement["Condition"]["StringEquals"][stage]) == (SECRETS, "dev")
+        assert "aws:ResourceTag/rotation-guard:remediation" in statement["Condition"]["StringEquals"]
+    for statement in changing_statements(SecretFilter(None, "stage")):
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_Null
+        assert statement["Condition"]["Null"] == {stage: "false"}
 
 
 def test_only_probe_functions_may_be_invoked_with_any_alias():

@@ -30,6 +30,7 @@ NO_FUNCTIONS = [
 PROBE, ROTATION = (f"arn:aws:lambda:{ACCOUNT}:function:{name}" for name in ("probe", "rotation"))
 OTHER = {
     "remediation_mode": "repair",
+    "remediation_scope": {"name": "dev/*", "tag": {"key": "stage", "value": "dev"}},
     "settle_minutes": 1,
     "max_retries": 4,
     "breaker_threshold": 5,
@@ -46,6 +47,17 @@ OTHER = {
 """Another value than the default for each; all of them can be deployed together."""
 GOOD = [
     ("remediation_mode", ["notify", "retry", "repair"]),
+    (
+        "remediation_scope",
+        [
+            {},
+            {"name": "dev/*"},
+            {"name": "db-?"},
+            {"tag": {"key": "stage"}},
+            {"tag": {"key": "stage", "value": ""}},
+            {"name": "*", "tag": {"key": "Überwacht", "value": "ja"}},
+        ],
+    ),
     ("settle_minutes", [0, 15, 1440]),
     ("max_retries", [0, 3, 10]),
     ("breaker_threshold", [1, 3, 100]),
@@ -70,6 +82,20 @@ GOOD = [
 ]
 BAD = [
     ("remediation_mode", "one of notify, retry, repair", [None, "", "Notify", "off", 0, ["notify"], {}]),
+    ("remediation_scope", "a map of name (optional), tag (optional)", [None, "dev/*", [], 1, True, ["dev/*"]]),
+    ("remediation_scope", "not have names", [{"names": ["dev/*"]}, {"name": "dev/*", "names": "x"}]),
+    (
+        "remediation_scope",
+        "a pattern of secret names: 1 to 512 letters",
+        [{"name": x} for x in (None, "", 1, "dev/[ab]*", "d ev", "${aws:username}", "x" * 513, ["dev/*"])],
+    ),
+    ("remediation_scope", "a key, and optionally a value", [{"tag": x} for x in (None, "stage", {}, {"value": "dev"})]),
+    ("remediation_scope", "a tag whose key is text", [{"tag": {"key": x}} for x in (None, "", 1, "x" * 129)]),
+    (
+        "remediation_scope",
+        "another tag than rotation-guard:remediation",
+        [{"tag": {"key": x, "value": "repair"}} for x in ("rotation-guard:remediation", "Rotation-Guard:Remediation")],
+    ),
     ("settle_minutes", "an integer from 0 to 1440", [*NUMBERS, 1441]),
     ("max_retries", "an integer from 0 to 10", [*NUMBERS, 11]),
     ("breaker_threshold", "an integer from 1 to 100", [*NUMBERS, 0, 101]),

@@ -58,7 +58,7 @@ def complaints_of(read):
 def test_each_setting_is_read_by_its_type():
     assert len(NUMBERS) > 10
     assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
-    assert MAPS == ["managedTag", "changeWindow", "tags"]
+    assert MAPS == ["managedTag", "remediationScope", "changeWindow", "tags"]
     assert BOOLEANS == ["deletionProtection", "demo", "drill"]
 
 
@@ -91,6 +91,7 @@ def test_a_key_that_is_left_empty_is_absent(read, key):
         ("historyDays", "0", 0),
         ("logRetentionDays", "1", 1),
         ("remediationMode", "repair", "repair"),
+        ("remediationScope", '{"name": "dev/*"}', {"name": "dev/*"}),
         ("settleMinutes", "0", 0),
         ("maxRetries", "0", 0),
         ("maxActionsPerHour", "0", 0),

@@ -22,6 +22,7 @@ from rotation_guard.domain.remediation.diagnosis import (
     resolve_mode,
 )
 from rotation_guard.domain.secret import ListedSecret
+from rotation_guard.domain.secret_filter import SecretFilter
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-Ab12Cd"
 PROBE = "arn:aws:lambda:eu-west-1:111122223333:function:can-login"
@@ -276,6 +277,42 @@ def test_a_failed_test_of_a_rotation_is_recognized():
     )
 
     assert diagnosis.is_test_only is True
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_included"),
+    [
+        (SecretFilter(), True),
+        (SecretFilter("orders/*"), True),
+        (SecretFilter("orders/??", "rotation-guard:remediation"), True),
+        (SecretFilter("Orders/*"), False),
+        (SecretFilter("orders"), False),
+        (SecretFilter("orders/*", "stage", "dev"), False),
+        (SecretFilter(None, "rotation-guard:remediation", "retry"), False),
+    ],
+)
+def test_a_secret_outside_the_scope_is_neither_probed_nor_repaired_nor_are_its_dependents_restarted(scope, is_included):
+    described = DescribedSecret(with_tags(remediation="repair", probe="can-login"), {})
+    planned = [{"target": "lambda:orders", "arn": f"{FUNCTION}orders", "state": "wanted"}]
+
+    diagnosis = diagnose(
+        described,
+        kind="RotationFailed",
+        failed_step=None,
+        cap="repair",
+        probes=[PROBE],
+        restarts=planned,
+        created={},
+        scope=scope,
+    )
+
+    notes = (diagnosis.mode_note, diagnosis.probe_note)
+    if is_included:
+        assert (diagnosis.mode, diagnosis.probe, diagnosis.restarts, notes) == ("repair", PROBE, planned, ("", ""))
+    else:
+        outside = f"It is outside the stack's remediationScope, {scope}."
+        assert (diagnosis.mode, diagnosis.probe, diagnosis.restarts) == ("notify", "", [])
+        assert notes == (outside, outside)
 
 
 def test_the_diagnosis_of_an_unreadable_secret_has_its_name_and_the_reason():

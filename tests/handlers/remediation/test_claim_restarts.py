@@ -105,6 +105,15 @@ def test_a_secret_that_does_not_opt_in_has_no_dependents_restarted(scene, make_r
     assert scene.incidents(arn) == []
 
 
+@pytest.mark.parametrize(("pattern", "outcome"), [("*", "moved"), ("no-such/*", "quiet")])
+def test_dependents_of_a_secret_outside_the_scope_are_not_restarted(
+    scene, make_rotated_secret, monkeypatch, pattern, outcome
+):
+    monkeypatch.setenv("REMEDIATION_SCOPE", json.dumps({"name": pattern}))
+
+    assert scene.claim(build_success_signal(make_rotated_secret()))["outcome"] == outcome
+
+
 def test_a_target_that_may_not_be_restarted_is_refused(scene, make_rotated_secret):
     arn = make_rotated_secret(restart="lambda:others")
 
