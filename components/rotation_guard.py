@@ -211,6 +211,7 @@ class RotationGuard(pulumi.ComponentResource):
                 "audit_queue_url": trail.queue_url,
                 "start_function_arn": remediation.start_function_arn,
                 "start_function_name": remediation.start_function_name,
+                "incidents_table_name": remediation.incidents_table_name,
             },
             child,
         )

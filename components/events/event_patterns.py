@@ -25,6 +25,7 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
 Pattern = Mapping[str, Any]
 
 SECRETS_MANAGER = "aws.secretsmanager"
+ROTATION_GUARD = "rotation-guard"
 DRILL = "rotation-guard.drill"
 """The source of drills: PutEvents refuses every source that begins with `aws.`."""
 
@@ -77,16 +78,31 @@ NEW_VALUES: Pattern = {
 }
 
 STUCK_ROTATIONS: Pattern = {
-    "source": ["rotation-guard"],
+    "source": [ROTATION_GUARD],
     "detail-type": ["Rotation Stuck"],
 }
 """The audit reports a rotation that is in progress for too long, without an event of its failure."""
 
 STALLED_INCIDENTS: Pattern = {
-    "source": ["rotation-guard"],
+    "source": [ROTATION_GUARD],
     "detail-type": ["Rotation Incident Stalled"],
 }
 """The audit, or the next event of the secret, reports an incident whose execution has died."""
+
+
+def is_own(pattern: Pattern) -> bool:
+    """Whether it is for events that a stack puts on the bus itself."""
+    return pattern.get("source") == [ROTATION_GUARD]
+
+
+def for_stack(pattern: Pattern, incidents_table: str, *, with_drills: bool) -> Pattern:
+    """The same pattern without events that are another stack's, which each stack of the account hears as well.
+
+    An event that names a table of incidents is for the stack with this table: what a stack reports itself always does,
+    a drill may, and AWS's events never do.
+    """
+    tables = [{"exists": False}, incidents_table] if with_drills else [incidents_table]
+    return {**pattern, "detail": {**pattern.get("detail", {}), "incidents_table": tables}}
 
 
 def with_drills(pattern: Pattern) -> Pattern:

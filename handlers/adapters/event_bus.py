@@ -26,7 +26,7 @@ class EventRejected(RuntimeError):
     """EventBridge rejected an event."""
 
 
-def publish_transition(payload: Mapping[str, Any]) -> str:
+def publish_transition(payload: Mapping[str, Any], incidents_table: str) -> str:
     """Publish one incident transition and return its `eventID`. Raises EventRejected.
 
     The detail is the payload and that id: one per transition and per retry, the same when the step runs twice.
@@ -35,13 +35,24 @@ def publish_transition(payload: Mapping[str, Any]) -> str:
     key = [payload["secret_arn"], payload["opened_at"], transition]
     number = [payload["attempts"]] if transition == "retried" else []
     event_id = str(uuid.uuid5(_NAMESPACE, json.dumps([*key, *number])))
-    publish_event(DETAIL_TYPES[transition], payload["secret_arn"], {**payload, "eventID": event_id})
+    detail = {**payload, "eventID": event_id}
+    publish_event(DETAIL_TYPES[transition], payload["secret_arn"], detail, incidents_table)
     return event_id
 
 
-def publish_event(detail_type: str, secret_arn: str, detail: Mapping[str, Any], at: datetime | None = None) -> None:
-    """Publish one event about a secret, at the given time or now. Raises EventRejected."""
-    entry = {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": json.dumps(dict(detail))}
+def publish_event(
+    detail_type: str,
+    secret_arn: str,
+    detail: Mapping[str, Any],
+    incidents_table: str,
+    at: datetime | None = None,
+) -> None:
+    """Publish one event about a secret, at the given time or now. Raises EventRejected.
+
+    The detail names the table of the stack's incidents: another stack of the account leaves the event to this one.
+    """
+    text = json.dumps({**detail, "incidents_table": incidents_table})
+    entry = {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": text}
     response = client("events").put_events(Entries=[entry if at is None else {**entry, "Time": at}])
     if response["FailedEntryCount"]:
         [rejected] = response["Entries"]

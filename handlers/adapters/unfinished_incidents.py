@@ -27,7 +27,7 @@ class UnfinishedIncidents:
     """The list in the Incidents table of this name."""
 
     def __init__(self, table_name: str) -> None:
-        self._table_name = table_name
+        self.table_name = table_name
         self._dynamodb = client("dynamodb")
 
     def find_stalled(self, now: int, secret_arn: str | None = None) -> Iterator[StalledIncident]:
@@ -47,7 +47,7 @@ class UnfinishedIncidents:
     def _list(self, secret_arn: str | None) -> Iterator[StalledIncident]:
         of_secret = " AND begins_with(opened_at, :prefix)" if secret_arn else ""
         pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table_name,
+            TableName=self.table_name,
             KeyConditionExpression=f"secret_arn = :unfinished{of_secret}",
             ExpressionAttributeValues=to_item(
                 {":unfinished": _PARTITION, **({":prefix": f"{secret_arn}#"} if secret_arn else {})}
@@ -65,7 +65,7 @@ class UnfinishedIncidents:
 
     def _read_alive_until(self, incident: StalledIncident) -> int | None:
         response = self._dynamodb.get_item(
-            TableName=self._table_name,
+            TableName=self.table_name,
             Key=to_item({"secret_arn": incident.secret_arn, "opened_at": incident.opened_at}),
             ProjectionExpression="alive_until",
             ConsistentRead=True,
@@ -75,20 +75,18 @@ class UnfinishedIncidents:
     def contains(self, secret_arn: str, opened_at: str) -> bool:
         """Whether this incident is unfinished."""
         response = self._dynamodb.get_item(
-            TableName=self._table_name, Key=build_key(secret_arn, opened_at), ConsistentRead=True
+            TableName=self.table_name, Key=build_key(secret_arn, opened_at), ConsistentRead=True
         )
         return "Item" in response
 
     def add(self, secret_arn: str, opened_at: str) -> None:
         """Add an incident; adding it again changes nothing."""
-        self._dynamodb.put_item(TableName=self._table_name, Item=to_item(build_row(secret_arn, opened_at)))
+        self._dynamodb.put_item(TableName=self.table_name, Item=to_item(build_row(secret_arn, opened_at)))
 
     def remove(self, secret_arn: str, opened_at: str, *, is_resolution_published: bool = False) -> None:
         """Remove an incident once its end is published, and also its second entry once its resolution is."""
         for is_resolved in (False, True) if is_resolution_published else (False,):
-            self._dynamodb.delete_item(
-                TableName=self._table_name, Key=to_item(_key(secret_arn, opened_at, is_resolved))
-            )
+            self._dynamodb.delete_item(TableName=self.table_name, Key=to_item(_key(secret_arn, opened_at, is_resolved)))
 
 
 def build_row(secret_arn: str, opened_at: str, *, is_resolved: bool = False) -> dict[str, Any]:

@@ -129,7 +129,9 @@ class PageAudit:
         if progress.add_discrepancies(discrepancies) | progress.add_changed(changed):
             self._runs.save_discrepancies(self._lease)
         for stuck in stuck_rotations:
-            event_bus.publish_event(ROTATION_STUCK, stuck.secret_arn, stuck.detail, stuck.at)
+            event_bus.publish_event(
+                ROTATION_STUCK, stuck.secret_arn, stuck.detail, self._settings.incidents_table_name, stuck.at
+            )
         ages = self._settings.history_mode == EVERY_RUN
         statuses = [row for row in rows if has_significant_change(row, previous[row["secret_name"]], ages=ages)]
         self._writes.append(self._writers.submit(self._tables.write, history, statuses))

@@ -25,7 +25,6 @@ def report(
     stalled = [incident for incident in unfinished.find_stalled(now, secret_arn) if incident != except_for]
     for incident in stalled:
         event_id = uuid.uuid5(_NAMESPACE, f"{incident.secret_arn} {incident.opened_at} {now // _HOUR}")
-        event_bus.publish_event(
-            INCIDENT_STALLED, incident.secret_arn, {"eventID": str(event_id), "opened_at": incident.opened_at}
-        )
+        detail = {"eventID": str(event_id), "opened_at": incident.opened_at}
+        event_bus.publish_event(INCIDENT_STALLED, incident.secret_arn, detail, unfinished.table_name)
     return stalled

@@ -287,11 +287,19 @@ def test_a_preview_before_the_first_deployment_works(guard, settings):
 
 
 def test_a_preview_shows_known_inputs(guard):
-    preview, real = guard(preview=True, **EVERYTHING), guard(**EVERYTHING)
+    settings = {**EVERYTHING, "drill": False}
+    preview, real = guard(preview=True, **settings), guard(**settings)
+
+    def inputs(recording, kind):
+        # The pattern of what a stack reports itself has the name of one of its tables.
+        return {
+            resource.urn: resource.inputs
+            for resource in recording.of_type(kind)
+            if not resource.name.endswith(("-events-stuck", "-events-stalled"))
+        }
 
     for kind in (TABLE, RULE, TOPIC):
-        shown = {resource.urn: resource.inputs for resource in preview.of_type(kind)}
-        assert shown == {resource.urn: resource.inputs for resource in real.of_type(kind)} != {}
+        assert inputs(preview, kind) == inputs(real, kind) != {}
 
 
 def test_a_key_created_in_the_same_program_is_used_in_a_preview(deploy):

@@ -54,6 +54,8 @@ def _matches_condition(condition, value):
     if not isinstance(condition, dict):
         return condition == value and type(condition) is type(value)
     [(operator, operand)] = condition.items()
+    if operator == "exists":
+        return (value is not None) is operand
     if operator != "anything-but":
         raise NotImplementedError(f"the matcher of this test does not know {operator}")
     return value is not None and value not in operand
@@ -96,6 +98,27 @@ def test_without_drill_no_drill_matches(prod, recorded, name):
 
     assert matching_rules(rules_of(prod), recorded(name)) == expected
     assert matching_rules(rules_of(prod), {**recorded(name), "source": "rotation-guard.drill"}) == set()
+
+
+@pytest.mark.parametrize("name", ["rotation-stuck", "incident-stalled"])
+def test_what_another_stack_of_the_account_reports_is_left_to_it(dev, prod, recorded, name):
+    event = recorded(name)
+    event["detail"]["incidents_table"] = "rotation-guard-remediation-incidents-9f8e7d6"
+
+    assert matching_rules(rules_of(dev), event) == set()
+    assert matching_rules(rules_of(prod), event) == set()
+
+
+@pytest.mark.parametrize("name", MATCHING_RULES)
+def test_a_drill_for_one_stack_is_left_to_it(dev, recorded, name):
+    drill = {**recorded(name), "source": "rotation-guard.drill"}
+    for table, expected in (
+        ("rotation-guard-remediation-incidents-0a1b2c3", MATCHING_RULES[name]),
+        # An extra rule is as its author wrote it.
+        ("another", {rule for rule in MATCHING_RULES[name] if rule.startswith("extra-")}),
+    ):
+        drill["detail"] = {**drill["detail"], "incidents_table": table}
+        assert matching_rules(rules_of(dev), drill) == expected
 
 
 @pytest.mark.parametrize("name", MATCHING_RULES)
@@ -173,7 +196,7 @@ def test_the_recorded_stuck_rotation_is_what_the_audit_puts_on_the_bus(recorded,
     finding = judge(secret, VersionDates(began, pending_since=began), AuditSettings(), now)
 
     detail = page.build_stuck_detail(secret, event["detail"]["versionId"], finding.reason)
-    event_bus.publish_event("Rotation Stuck", secret.arn, detail)
+    event_bus.publish_event("Rotation Stuck", secret.arn, detail, event["detail"]["incidents_table"])
 
     assert finding.verdict == "rotation_failing"
     [entry] = entries

@@ -16,7 +16,7 @@ def put_entry(aws):
 
     def publish(transition, row=None):
         aws.forget()
-        event_id = event_bus.publish_transition(notification(transition, row).payload)
+        event_id = event_bus.publish_transition(notification(transition, row).payload, "incidents")
         [request] = aws.requests("PutEvents")
         [entry] = request["Entries"]
         assert json.loads(entry["Detail"])["eventID"] == event_id
@@ -42,6 +42,7 @@ def test_a_transition_is_published_with_its_payload(put_entry, transition, detai
     assert (entry["Source"], entry["DetailType"], entry["Resources"]) == ("rotation-guard", detail_type, [ARN])
     detail = json.loads(entry["Detail"])
     del detail["eventID"]
+    assert detail.pop("incidents_table") == "incidents"
     assert detail == notification(transition, repaired()).payload
     assert "text" not in detail
 
@@ -88,8 +89,8 @@ def test_an_event_that_eventbridge_rejects_raises(aws, put_entry):
         put_entry("opened")
 
 
-def test_an_event_of_the_audit_is_put_unchanged(aws):
-    event_bus.publish_event("Rotation Stuck", ARN, {"eventID": "rotation-stuck-v2"})
+def test_an_event_of_the_audit_is_put_with_the_table_of_its_stack(aws):
+    event_bus.publish_event("Rotation Stuck", ARN, {"eventID": "rotation-stuck-v2"}, "incidents")
 
     [request] = aws.requests("PutEvents")
     assert request["Entries"] == [
@@ -97,6 +98,6 @@ def test_an_event_of_the_audit_is_put_unchanged(aws):
             "Source": "rotation-guard",
             "DetailType": "Rotation Stuck",
             "Resources": [ARN],
-            "Detail": '{"eventID": "rotation-stuck-v2"}',
+            "Detail": '{"eventID": "rotation-stuck-v2", "incidents_table": "incidents"}',
         }
     ]

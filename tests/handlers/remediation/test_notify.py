@@ -1,6 +1,7 @@
 """Which topics and events each transition of an incident has, how often, and what is recorded of them."""
 
 import json
+import os
 import sys
 from collections import Counter
 from datetime import UTC, datetime
@@ -110,6 +111,7 @@ def test_each_transition_has_its_topics_and_its_event(aws, run_notify, topics, e
     for entry in events():
         detail = json.loads(entry["Detail"])
         assert detail.pop("eventID")
+        assert detail.pop("incidents_table") == os.environ["INCIDENTS_TABLE_NAME"]
         assert detail == message.payload
 
 
