@@ -1,7 +1,7 @@
 """Queues as this stack wants them: kept for a stated time and encrypted in a way that EventBridge and SNS can use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi_aws import sqs
@@ -12,6 +12,21 @@ MAXIMUM_MESSAGE_BYTES = 1_048_576
 (https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb/). The
 provider's own default is 262144: a queue would refuse larger events, and so would the dead-letter queue behind it.
 """
+
+
+class QueueReference(NamedTuple):
+    """A queue that exists already."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    url: pulumi.Output[str]
+
+
+def find_queue(arn: pulumi.Input[str], url: pulumi.Input[str]) -> QueueReference:
+    """The queue with this ARN, which ends with its name
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html)."""
+    known = pulumi.Output.from_input(arn)
+    return QueueReference(known.apply(lambda text: text.rpartition(":")[2]), known, pulumi.Output.from_input(url))
 
 
 def queue(

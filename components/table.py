@@ -1,13 +1,27 @@
 """Tables as this stack wants them: paid per request, restorable to any second, their history expiring by itself."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi_aws import dynamodb
 
 EXPIRY = "expires_at"
 """Attribute, epoch seconds, after which DynamoDB deletes a row, within some two days."""
+
+
+class TableReference(NamedTuple):
+    """A table that exists already."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+
+def find_table(arn: pulumi.Input[str]) -> TableReference:
+    """The table with this ARN, which ends with its name
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html)."""
+    known = pulumi.Output.from_input(arn)
+    return TableReference(known.apply(lambda text: text.rpartition("/")[2]), known)
 
 
 def table(

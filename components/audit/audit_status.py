@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi import Output, ResourceOptions
 
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..table import table
 
@@ -34,7 +35,7 @@ class AuditStatus(pulumi.ComponentResource):
     """The same table, for the policies of those who write to it."""
 
     def __init__(self, name: str, args: AuditStatusArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
-        args = args or {}
+        args = read_args(args, AuditStatusArgs, "AuditStatus", name)
         super().__init__("rotation-guard:index:AuditStatus", name, {**args}, opts)
         status = table(
             name,

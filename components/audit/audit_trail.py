@@ -6,16 +6,17 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import lambda_
+from pulumi_aws import dynamodb, lambda_, sqs
 
 from rotation_guard.domain.tags import AUDIT_TAG
 
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
-from ..queue import queue
+from ..queue import QueueReference, find_queue, queue
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
-from ..table import table
+from ..table import TableReference, find_table, table
 
 WRITER_TIMEOUT_SECONDS = 30
 VISIBILITY_SECONDS = 6 * WRITER_TIMEOUT_SECONDS
@@ -33,6 +34,13 @@ BATCH_SIZE = 10
 class AuditTrailArgs(TypedDict):
     """How long the record and what is not yet recorded are kept."""
 
+    queue_arn: NotRequired[pulumi.Input[str]]
+    """A queue that exists already, to read events from, with dead letters of its own; one is made unless given."""
+    queue_url: NotRequired[pulumi.Input[str]]
+    """The same queue; given with its ARN."""
+    table_arn: NotRequired[pulumi.Input[str]]
+    """A table that exists already, to record events in, with the keys `secret_arn` and `recorded`, and a time to live
+    in `expires_at`; one is made unless given."""
     status_table_name: NotRequired[pulumi.Input[str]]
     """The table of an AuditStatus, where the writer notes whose value moved for the next audit; none unless given."""
     status_table_arn: NotRequired[pulumi.Input[str]]
@@ -58,6 +66,8 @@ class AuditTrailArgs(TypedDict):
 
 
 DEFAULTS: AuditTrailArgs = {}
+_QUEUE, _STATUS = ("queue_arn", "queue_url"), ("status_table_name", "status_table_arn")
+"""Arguments that are given together."""
 
 
 class AuditTrail(pulumi.ComponentResource):
@@ -67,46 +77,25 @@ class AuditTrail(pulumi.ComponentResource):
     """Queue to send events to, as they are."""
     queue_url: Output[str]
     """The same queue, to set its policy."""
-    dead_letters_url: Output[str]
-    """Messages that could not be recorded."""
+    queue_name: Output[str]
+    """The same queue, for alarms."""
+    dead_letters_url: Output[str] | None
+    """Messages that could not be recorded; None where the queue is not the component's own."""
+    dead_letters_name: Output[str] | None
+    """The same queue, for alarms."""
     table_name: Output[str]
     """The record."""
     table_arn: Output[str]
     """The record, for the policies of those who read it."""
 
     def __init__(self, name: str, args: AuditTrailArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
-        args = args or {}
+        args = read_args(args, AuditTrailArgs, "AuditTrail", name, together=(_QUEUE, _STATUS))
         super().__init__("rotation-guard:index:AuditTrail", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
-        key = args.get("kms_key_arn")
 
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=key,
-            tags=tags,
-            opts=child,
-        )
-        events = queue(
-            f"{name}-events",
-            retention_days=value_of(args, "queue_retention_days"),
-            kms_key_arn=key,
-            tags={**(tags or {}), AUDIT_TAG: "true"},
-            visibility_timeout_seconds=VISIBILITY_SECONDS,
-            redrive_policy=dead_letters.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})
-            ),
-            opts=child,
-        )
-        record = table(
-            f"{name}-record",
-            hash_key="secret_arn",
-            range_key="recorded",
-            deletion_protection=value_of(args, "deletion_protection"),
-            tags=tags,
-            opts=child,
-        )
+        events, dead_letters = self._find_queues(name, args)
+        record = self._find_record(name, args)
         writer = Function(
             f"{name}-writer",
             {
@@ -143,21 +132,48 @@ class AuditTrail(pulumi.ComponentResource):
 
         self.queue_arn = events.arn
         self.queue_url = events.url
-        self.dead_letters_url = dead_letters.url
+        self.queue_name = events.name
+        self.dead_letters_url = dead_letters.url if dead_letters else None
+        self.dead_letters_name = dead_letters.name if dead_letters else None
         self.table_name = record.name
         self.table_arn = record.arn
         # For Observability, in the same program.
-        self.queue_name, self.dead_letters_name, self.writer = (
-            events.name,
-            dead_letters.name,
-            describe_for_alarms(writer),
+        self.writer = describe_for_alarms(writer)
+        self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
+
+    def _find_queues(self, name: str, args: AuditTrailArgs) -> tuple[sqs.Queue | QueueReference, sqs.Queue | None]:
+        """The queue of events, and its dead letters where it is the component's own."""
+        if "queue_arn" in args and "queue_url" in args:
+            return find_queue(args["queue_arn"], args["queue_url"]), None
+        child, key, tags = ResourceOptions(parent=self), args.get("kms_key_arn"), args.get("tags")
+        dead_letters = queue(
+            f"{name}-dead-letters",
+            retention_days=value_of(args, "dead_letter_retention_days"),
+            kms_key_arn=key,
+            tags=tags,
+            opts=child,
         )
-        self.register_outputs(
-            {
-                "queue_arn": self.queue_arn,
-                "queue_url": self.queue_url,
-                "dead_letters_url": self.dead_letters_url,
-                "table_name": self.table_name,
-                "table_arn": self.table_arn,
-            }
+        events = queue(
+            f"{name}-events",
+            retention_days=value_of(args, "queue_retention_days"),
+            kms_key_arn=key,
+            tags={**(tags or {}), AUDIT_TAG: "true"},
+            visibility_timeout_seconds=VISIBILITY_SECONDS,
+            redrive_policy=dead_letters.arn.apply(
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})
+            ),
+            opts=child,
+        )
+        return events, dead_letters
+
+    def _find_record(self, name: str, args: AuditTrailArgs) -> dynamodb.Table | TableReference:
+        if "table_arn" in args:
+            return find_table(args["table_arn"])
+        return table(
+            f"{name}-record",
+            hash_key="secret_arn",
+            range_key="recorded",
+            deletion_protection=value_of(args, "deletion_protection"),
+            tags=args.get("tags"),
+            opts=ResourceOptions(parent=self),
         )

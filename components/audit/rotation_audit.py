@@ -13,6 +13,7 @@ from ..function import Function, RuntimeArgs, describe_for_alarms
 from ..placement import PROVIDER, detects_loops, find_region
 from ..queue import queue
 from ..settings import age_classes
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
 from ..settings.schedule_expression import longest_period_seconds, shortest_period_seconds
@@ -104,6 +105,10 @@ class RotationAuditArgs(TypedDict):
 
 
 DEFAULTS: RotationAuditArgs = {}
+_TOGETHER = tuple(
+    (f"{table}_name", f"{table}_arn") for table in ("status_table", "audit_trail_table", "incidents_table")
+)
+"""Arguments that are given together."""
 
 
 class RotationAudit(pulumi.ComponentResource):
@@ -125,9 +130,11 @@ class RotationAudit(pulumi.ComponentResource):
     """One row per run."""
     dead_letters_url: Output[str]
     """Runs that could not be started, or failed for good."""
+    dead_letters_name: Output[str]
+    """The same queue, for alarms."""
 
     def __init__(self, name: str, args: RotationAuditArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
-        args = args or {}
+        args = read_args(args, RotationAuditArgs, "RotationAudit", name, together=_TOGETHER)
         super().__init__("rotation-guard:index:RotationAudit", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
@@ -238,20 +245,10 @@ class RotationAudit(pulumi.ComponentResource):
         self.status_table_name = Output.from_input(status_name)
         self.runs_table_name = runs.name
         self.dead_letters_url = dead_letters.url
+        self.dead_letters_name = dead_letters.name
         # For Observability, in the same program.
-        self.dead_letters_name, self.check = dead_letters.name, describe_for_alarms(check)
-        self.register_outputs(
-            {
-                "function_name": self.function_name,
-                "schedule_name": self.schedule_name,
-                "schedule_group_name": self.schedule_group_name,
-                "schedule_expression": self.schedule_expression,
-                "table_name": self.table_name,
-                "status_table_name": self.status_table_name,
-                "runs_table_name": self.runs_table_name,
-                "dead_letters_url": self.dead_letters_url,
-            }
-        )
+        self.check = describe_for_alarms(check)
+        self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
 
 
 def _find_status(

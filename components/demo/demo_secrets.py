@@ -16,6 +16,7 @@ from .. import arns, iam_policies
 from ..audit.rotation_audit import ManagedTagArgs
 from ..function import Function, RuntimeArgs, statements
 from ..iam_policies import Statement
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from . import permissions
 
@@ -63,7 +64,7 @@ class DemoSecrets(pulumi.ComponentResource):
     """Tells which version of `rotating` works."""
 
     def __init__(self, name: str, args: DemoSecretsArgs = DEFAULTS, opts: ResourceOptions | None = None) -> None:
-        args = args or {}
+        args = read_args(args, DemoSecretsArgs, "DemoSecrets", name)
         super().__init__("rotation-guard:index:DemoSecrets", name, {**args}, opts)
         tags = args.get("tags") or {}
         managed = value_of(args, "managed_tag")

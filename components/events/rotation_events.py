@@ -10,7 +10,9 @@ from pulumi_aws import cloudwatch, lambda_, sqs
 
 from .. import iam_policies
 from ..queue import queue
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
+from ..settings.validation import InvalidSettings
 from . import event_patterns
 from .event_patterns import DESTINATIONS, Pattern
 
@@ -30,18 +32,21 @@ class ExtraRuleArgs(TypedDict):
 
 
 class RotationEventsArgs(TypedDict):
-    """Where events go."""
+    """Where events go: at least one destination. A rule without any is not made."""
 
-    failures_topic_arn: pulumi.Input[str]
+    failures_topic_arn: NotRequired[pulumi.Input[str]]
     """Topic for failed rotations; its policy must let EventBridge publish."""
-    audit_queue_arn: pulumi.Input[str]
+    audit_queue_arn: NotRequired[pulumi.Input[str]]
     """Queue for everything that is recorded."""
-    audit_queue_url: pulumi.Input[str]
-    """The same queue, to set its policy: it admits only these rules."""
-    start_function_arn: pulumi.Input[str]
+    audit_queue_url: NotRequired[pulumi.Input[str]]
+    """The same queue, to set its policy: it admits only these rules. Without it, the queue's own policy must let
+    EventBridge send to it."""
+    start_function_arn: NotRequired[pulumi.Input[str]]
     """Function that starts remediation for what it hears of a rotation."""
-    start_function_name: pulumi.Input[str]
-    """The same function, to let these rules call it."""
+    start_function_name: NotRequired[pulumi.Input[str]]
+    """The same function, to let these rules call it; given with its ARN."""
+    event_bus_name: NotRequired[pulumi.Input[str]]
+    """Bus that the rules are on; the default one, to which AWS sends, unless given."""
     incidents_table_name: NotRequired[pulumi.Input[str]]
     """Table of its incidents, which tells apart what several stacks of an account report about rotations and
     incidents, and whom a drill is for; without it the rules hear the reports of all."""
@@ -61,6 +66,17 @@ class RotationEventsArgs(TypedDict):
     # end settings
 
 
+_FUNCTION = ("start_function_arn", "start_function_name")
+"""Arguments that are given together."""
+_DESTINATION_ARGS = {
+    "failures": "failures_topic_arn",
+    "audit": "audit_queue_arn",
+    "remediation": "start_function_arn",
+}
+"""The destinations of routes, each with the argument that it is given by. Remediation is a function and not the
+workflow: the event itself, which may say what it should not, would stand in the history of the execution."""
+
+
 class RotationEvents(pulumi.ComponentResource):
     """Rules for every rotation event, each target with a bounded retry and dead letters it can reach."""
 
@@ -68,8 +84,14 @@ class RotationEvents(pulumi.ComponentResource):
     """Queue of the events that no target took."""
     dead_letters_url: Output[str]
     """The same queue, to read it."""
+    dead_letters_name: Output[str]
+    """The same queue, for alarms."""
+    rule_names: Mapping[str, Output[str]]
+    """The rules by short names, for alarms."""
 
     def __init__(self, name: str, args: RotationEventsArgs, opts: ResourceOptions | None = None) -> None:
+        args = read_args(args, RotationEventsArgs, "RotationEvents", name, together=(_FUNCTION,))
+        _refuse_missing_destinations(args)
         super().__init__("rotation-guard:index:RotationEvents", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
@@ -103,6 +125,12 @@ class RotationEvents(pulumi.ComponentResource):
             for extra in value_of(args, "extra_rules")
         }
         routes |= extra_routes
+        destinations = _list_destinations(args)
+        routes = {
+            route: (description, pattern, tuple(destination for destination in to if destination in destinations))
+            for route, (description, pattern, to) in routes.items()
+            if destinations.keys() & {*to}
+        }
 
         rules = {
             route: cloudwatch.EventRule(
@@ -110,6 +138,7 @@ class RotationEvents(pulumi.ComponentResource):
                 description=description,
                 # An extra rule is as its author wrote it.
                 event_pattern=_write_pattern(pattern, args, is_extra=route in extra_routes),
+                event_bus_name=args.get("event_bus_name"),
                 state="ENABLED",
                 tags=tags,
                 opts=child,
@@ -136,56 +165,71 @@ class RotationEvents(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        audit_admission = sqs.QueuePolicy(
-            f"{name}-audit",
-            queue_url=args["audit_queue_url"],
-            policy=Output.all(args["audit_queue_arn"], *rules_to("audit")).apply(
-                lambda known: iam_policies.fed_by_rules(known[0], known[1:])
-            ),
-            opts=child,
-        )
-        admitted = {
-            route: lambda_.Permission(
-                f"{name}-{route}-remediation",
-                action="lambda:InvokeFunction",
-                function=args["start_function_name"],
-                principal="events.amazonaws.com",
-                source_arn=rules[route].arn,
+        permitted: dict[tuple[str, str], pulumi.Resource] = {}
+        if "audit_queue_arn" in args and "audit_queue_url" in args:
+            audit_admission = sqs.QueuePolicy(
+                f"{name}-audit",
+                queue_url=args["audit_queue_url"],
+                policy=Output.all(args["audit_queue_arn"], *rules_to("audit")).apply(
+                    lambda known: iam_policies.fed_by_rules(known[0], known[1:])
+                ),
                 opts=child,
             )
-            for route, (_, _, to) in routes.items()
-            if "remediation" in to
-        }
-
-        destinations: dict[str, pulumi.Input[str]] = {
-            "failures": args["failures_topic_arn"],
-            "audit": args["audit_queue_arn"],
-            # A function and not the workflow: the event itself, which may say what it should not, would stand in the
-            # history of the execution.
-            "remediation": args["start_function_arn"],
-        }
-        for route, (_, _, to) in routes.items():
-            permitted: dict[str, list[pulumi.Resource]] = {
-                "audit": [audit_admission],
-                "remediation": [admitted[route]] if route in admitted else [],
+            permitted |= {(route, "audit"): audit_admission for route in routes}
+        if "start_function_name" in args:
+            permitted |= {
+                (route, "remediation"): lambda_.Permission(
+                    f"{name}-{route}-remediation",
+                    action="lambda:InvokeFunction",
+                    function=args["start_function_name"],
+                    principal="events.amazonaws.com",
+                    source_arn=rules[route].arn,
+                    opts=child,
+                )
+                for route, (_, _, to) in routes.items()
+                if "remediation" in to
             }
+
+        for route, (_, _, to) in routes.items():
             for destination in to:
+                needed = [permitted[route, destination]] if (route, destination) in permitted else []
                 cloudwatch.EventTarget(
                     f"{name}-{route}-{destination}",
                     rule=rules[route].name,
+                    event_bus_name=args.get("event_bus_name"),
                     target_id=destination,
                     arn=destinations[destination],
                     dead_letter_config={"arn": dead_letters.arn},
                     retry_policy={**RETRY_POLICY},
-                    opts=ResourceOptions(parent=self, depends_on=[admission, *permitted.get(destination, [])]),
+                    opts=ResourceOptions(parent=self, depends_on=[admission, *needed]),
                 )
 
-        # For Observability, in the same program.
-        self.dead_letters_name = dead_letters.name
-        self.rule_names = {route: rule.name for route, rule in rules.items()}
         self.dead_letters_arn = dead_letters.arn
         self.dead_letters_url = dead_letters.url
-        self.register_outputs({"dead_letters_arn": self.dead_letters_arn, "dead_letters_url": self.dead_letters_url})
+        self.dead_letters_name = dead_letters.name
+        self.rule_names = {route: rule.name for route, rule in rules.items()}
+        self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
+
+
+def _list_destinations(args: RotationEventsArgs) -> dict[str, pulumi.Input[str]]:
+    """The destinations that are given, by the words that routes use."""
+    given: dict[str, Any] = {**args}
+    return {destination: given[argument] for destination, argument in _DESTINATION_ARGS.items() if argument in given}
+
+
+def _refuse_missing_destinations(args: RotationEventsArgs) -> None:
+    """Raises InvalidSettings where there is no destination, or where an extra rule names one that is not given."""
+    given = _list_destinations(args)
+    complaints = [] if given else [f"one of {', '.join(_DESTINATION_ARGS.values())} must be given, got none"]
+    for index, extra in enumerate(value_of(args, "extra_rules") if given else ()):
+        missing = [_DESTINATION_ARGS[word] for word in DESTINATIONS[extra["to"]] if word not in given]
+        if missing:
+            complaints.append(
+                f"extra_rules[{index}].to must be a destination that is given, got {extra['to']!r} "
+                f"without {' and '.join(missing)}"
+            )
+    if complaints:
+        raise InvalidSettings(complaints)
 
 
 def _write_pattern(pattern: Pattern, args: RotationEventsArgs, *, is_extra: bool) -> pulumi.Input[str]:

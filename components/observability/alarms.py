@@ -104,12 +104,14 @@ class Alarms:
         *,
         only_after: Mapping[str, cloudwatch.MetricAlarm] | None = None,
         suppressor: cloudwatch.CompositeAlarm | None = None,
-    ) -> cloudwatch.CompositeAlarm:
-        """An alarm that pages while any of these causes, by their short names, is in ALARM.
+    ) -> cloudwatch.CompositeAlarm | None:
+        """An alarm that pages while any of these causes, by their short names, is in ALARM; None where there is none.
 
         A cause in `only_after` counts only while the alarm that stands there is OK. While the `suppressor` is in
         ALARM, that is the one to page.
         """
+        if not causes:
+            return None
         pending = only_after or {}
         alone = {what: alarm for what, alarm in causes.items() if what not in pending}
         terms = [_write_term(alarm.name) for alarm in self._group(subject, alone, reserved=len(pending))]

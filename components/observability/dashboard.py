@@ -12,6 +12,7 @@ import pulumi
 
 from rotation_guard.domain.metrics import OUTCOME_METRICS, MetricName
 
+from ..function import WatchedFunctionArgs
 from .alarms import Metric, build_own_metric
 
 CONSOLES = {
@@ -85,68 +86,66 @@ def write_body(
 
 def list_charts(args: Mapping[str, Any]) -> list[Chart]:
     """What the on-call engineer asks for first, of what Observability watches by these args."""
-    writer, check, claim, end = args["writer"], args["check"], args["steps"]["claim"], args["steps"]["end"]
-    dead_letters = {
-        "undelivered events": args["undelivered_events_queue_name"],
-        "unrecorded events": args["unrecorded_events_queue_name"],
-        "unstarted remediations": args["unstarted_remediations_queue_name"],
-        "failed audits": args["failed_audits_queue_name"],
+    writer, check, steps = args.get("writer"), args.get("check"), args.get("steps", {})
+    claim, end = steps.get("claim"), steps.get("end")
+    queues = {
+        "to be recorded": args.get("audit_queue_name"),
+        "undelivered events": args.get("undelivered_events_queue_name"),
+        "unrecorded events": args.get("unrecorded_events_queue_name"),
+        "unstarted remediations": args.get("unstarted_remediations_queue_name"),
+        "failed audits": args.get("failed_audits_queue_name"),
+        "undelivered notices": args.get("undelivered_notices_queue_name"),
     }
-    if (notices := args.get("undelivered_notices_queue_name")) is not None:
-        dead_letters["undelivered notices"] = notices
-    return [
-        Chart("Open incidents at each audit", "Maximum", {"open": build_own_metric(MetricName.INCIDENTS_OPEN, check)}),
-        Chart(
+    outcomes = {
+        outcome: (name, claim if name == MetricName.INCIDENTS_RESOLVED else end)
+        for outcome, name in OUTCOME_METRICS.items()
+        if name != MetricName.INCIDENTS_RESTARTED
+    }
+    charts = [
+        _chart_own("Open incidents at each audit", "Maximum", {"open": (MetricName.INCIDENTS_OPEN, check)}),
+        _chart_own(
             "Incidents opened, and how they ended",
             "Sum",
-            {
-                "opened": build_own_metric(MetricName.INCIDENTS_OPENED, claim),
-                **{
-                    outcome: build_own_metric(name, claim if name == MetricName.INCIDENTS_RESOLVED else end)
-                    for outcome, name in OUTCOME_METRICS.items()
-                    if name != MetricName.INCIDENTS_RESTARTED
-                },
-            },
+            {"opened": (MetricName.INCIDENTS_OPENED, claim), **outcomes},
         ),
-        Chart(
-            "Seconds to recovery",
-            "Average",
-            {"from opening to the end": build_own_metric(MetricName.SECONDS_TO_RECOVERY, end)},
+        _chart_own(
+            "Seconds to recovery", "Average", {"from opening to the end": (MetricName.SECONDS_TO_RECOVERY, end)}
         ),
-        Chart(
+        _chart_own(
             "Rotations",
             "Sum",
             {
-                "failed": build_own_metric(MetricName.ROTATIONS_FAILED, writer),
-                "succeeded": build_own_metric(MetricName.ROTATIONS_SUCCEEDED, writer),
+                "failed": (MetricName.ROTATIONS_FAILED, writer),
+                "succeeded": (MetricName.ROTATIONS_SUCCEEDED, writer),
             },
         ),
-        Chart(
+        _chart_own(
             "Secrets over their limit, and unknown",
             "Maximum",
-            {
-                "over their limit": build_own_metric(MetricName.SECRETS_FLAGGED, check),
-                "unknown": build_own_metric(MetricName.SECRETS_UNKNOWN, check),
-            },
+            {"over their limit": (MetricName.SECRETS_FLAGGED, check), "unknown": (MetricName.SECRETS_UNKNOWN, check)},
         ),
-        Chart("Complete audits", "Sum", {"complete": build_own_metric(MetricName.AUDIT_RUNS_COMPLETE, check)}),
-        Chart(
-            "Seconds that the oldest message has waited",
-            "Maximum",
-            {
-                queue: Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name})
-                for queue, queue_name in {"to be recorded": args["audit_queue_name"], **dead_letters}.items()
-            },
-        ),
-        Chart(
+        _chart_own("Complete audits", "Sum", {"complete": (MetricName.AUDIT_RUNS_COMPLETE, check)}),
+        _chart_queues("Seconds that the oldest message has waited", "ApproximateAgeOfOldestMessage", queues),
+        _chart_queues(
             "Dead letters",
-            "Maximum",
-            {
-                queue: Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue_name})
-                for queue, queue_name in dead_letters.items()
-            },
+            "ApproximateNumberOfMessagesVisible",
+            {what: name for what, name in queues.items() if what != "to be recorded"},
         ),
     ]
+    return [chart for chart in charts if chart.series]
+
+
+def _chart_own(
+    title: str, statistic: str, series: Mapping[str, tuple[MetricName, WatchedFunctionArgs | None]]
+) -> Chart:
+    """Metrics of our functions, as far as these are watched."""
+    own = {label: build_own_metric(name, function) for label, (name, function) in series.items() if function}
+    return Chart(title, statistic, own)
+
+
+def _chart_queues(title: str, metric: str, queues: Mapping[str, pulumi.Input[str] | None]) -> Chart:
+    series = {what: Metric("AWS/SQS", metric, {"QueueName": name}) for what, name in queues.items() if name is not None}
+    return Chart(title, "Maximum", series)
 
 
 def _list_metric(label: str, metric: Metric) -> list[Any]:

@@ -17,6 +17,7 @@ from ..iam_policies import Statement
 from ..release import resolve_runbook
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
+from ..table import TableReference
 from . import permissions
 
 PROBE_SECONDS = 10
@@ -52,7 +53,9 @@ class Step:
     timeout_seconds: int = 30
 
 
-def steps(args: Mapping[str, Any], incidents: dynamodb.Table, kill_switch: ssm.Parameter) -> dict[str, Step]:
+def steps(
+    args: Mapping[str, Any], incidents: dynamodb.Table | TableReference, kill_switch: ssm.Parameter
+) -> dict[str, Step]:
     """The steps by their names, those alone that these settings, of Remediation, need.
 
     In mode `notify` nothing exists that could ask for a rotation, and only in mode `repair` what can move a label.

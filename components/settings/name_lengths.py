@@ -10,42 +10,66 @@ from .checks import KeyFormatter, format_name, format_value
 
 ADDED_BY_PULUMI = len("-1234567")
 """What autonaming puts behind a logical name (https://www.pulumi.com/docs/iac/concepts/resources/names/#autonaming)."""
-MOST_CHARACTERS = {
-    "a rule of EventBridge": (64, "-events-service-events"),
-    "a Lambda function": (64, "-remediation-diagnose"),
-    "an IAM role": (64, "-remediation-diagnose"),
-    "an SQS queue": (80, "-remediation-dead-letters"),
-}
-"""Kinds of resources with short names, each with the most characters that AWS takes and the longest end of a name here
+RULE, FUNCTION, ROLE = ("a rule of EventBridge", 64), ("a Lambda function", 64), ("an IAM role", 64)
+SCHEDULE_GROUP, QUEUE = ("a schedule group", 64), ("an SQS queue", 80)
+TABLE, ALARM = ("a table of DynamoDB", 255), ("an alarm of CloudWatch", 255)
+"""Kinds of resources with the most characters that AWS takes for their names
 (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html,
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html,
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html,
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html)."""
+https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html,
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
+LONGEST_ENDS = {
+    "RotationGuard": (RULE, "-events-service-events"),
+    "AuditStatus": (TABLE, ""),
+    "AuditTrail": (FUNCTION, "-writer"),
+    "DemoSecrets": (FUNCTION, "-rotation"),
+    "Notifications": (QUEUE, "-dead-letters"),
+    "Observability": (ALARM, "-rule-service-events-failed"),
+    "Remediation": (FUNCTION, "-diagnose"),
+    "RotationAudit": (ROLE, "-schedule"),
+    "RotationEvents": (RULE, "-service-events"),
+}
+"""Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends."""
 LONGEST_RULE_NAME = 64
 BEFORE_EXTRA_RULE = "-events-extra-"
-LONGEST_NAME = min(most - len(end) - ADDED_BY_PULUMI for most, end in MOST_CHARACTERS.values())
-"""Of the component."""
+LONGEST_NAMES = {component: most - len(end) - ADDED_BY_PULUMI for component, ((_, most), end) in LONGEST_ENDS.items()}
+"""The longest name of each component."""
+LONGEST_NAME = LONGEST_NAMES["RotationGuard"]
 _CHARACTERS = re.compile(r"[A-Za-z0-9_-]+")
 """What all kinds of names may consist of."""
+
+
+def complain_about_length(name: str, component: str) -> Iterator[str]:
+    """What is wrong with the name of a component of this class, for the resources that are named after it."""
+    if not isinstance(name, str) or not _CHARACTERS.fullmatch(name):
+        yield f"the component's name must be letters, digits, '_' or '-', got {format_value(name)}"
+        return
+    (kind, most), end = LONGEST_ENDS[component]
+    longest = LONGEST_NAMES[component] + _count_spared()
+    if len(name) > longest:
+        yield (
+            f"the component's name must be at most {longest} characters, as the name of {kind} has at most {most}, "
+            f"with {end or 'nothing'} and what Pulumi adds at its end, got {format_name(name)} with {len(name)}"
+        )
+
+
+def _count_spared() -> int:
+    """Other names than Pulumi's own may be as short as the logical ones."""
+    return ADDED_BY_PULUMI if pulumi.Config("pulumi").get("autonaming") else 0
 
 
 def complain_about_names(
     name: str, args: Mapping[str, Any], format_key: KeyFormatter, secret_settings: frozenset[str]
 ) -> Iterator[str]:
-    """What is wrong with a component's name, or with the names of extra rules in a component of this name."""
-    if not _CHARACTERS.fullmatch(name):
-        yield f"the component's name must be letters, digits, '_' or '-', got {format_value(name)}"
+    """What is wrong with the name of a RotationGuard, or with the names of extra rules in one of this name."""
+    wrong = list(complain_about_length(name, "RotationGuard"))
+    if wrong:
+        yield from wrong
         return
-    # Other names than Pulumi's own may be as short as the logical ones.
-    spared = ADDED_BY_PULUMI if pulumi.Config("pulumi").get("autonaming") else 0
-    if len(name) > LONGEST_NAME + spared:
-        kind, (most, end) = min(MOST_CHARACTERS.items(), key=lambda item: item[1][0] - len(item[1][1]))
-        yield (
-            f"the component's name must be at most {LONGEST_NAME + spared} characters, as the name of {kind} has at "
-            f"most {most}, with {end} and what Pulumi adds at its end, got {format_name(name)} with {len(name)}"
-        )
-        return
-    most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI + spared
+    most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI + _count_spared()
     rules = args.get("extra_rules")
     for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ()):
         rule_name = rule.get("name") if isinstance(rule, Mapping) else None

@@ -5,7 +5,7 @@ only during the deployment, and refused elsewhere.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -19,6 +19,8 @@ from .policy_sizes import complain_about_policy_sizes, complain_about_queue_poli
 
 COMPONENT = "rotation-guard"
 """What the component of the stack is called."""
+EXISTING = "existing"
+"""The argument of RotationGuard that is no setting: what exists already, and is used."""
 UNKNOWN_PLACEMENT = Placement()
 """Where only the deployment can tell."""
 
@@ -33,13 +35,16 @@ class InvalidSettings(pulumi.RunError):
 
 
 def refuse_invalid(
-    args: Mapping[str, Any], component: str = COMPONENT, placement: Placement = UNKNOWN_PLACEMENT
+    args: Mapping[str, Any],
+    component: str = COMPONENT,
+    placement: Placement = UNKNOWN_PLACEMENT,
+    others: Iterable[str] = (),
 ) -> None:
     """Raises InvalidSettings when any of these settings, named as RotationGuardArgs names them, is wrong.
 
-    They are for a component of this name, in this place.
+    They are for a component of this name, in this place. `others` are complaints that belong to the same message.
     """
-    complaints = complaints_about(args, component=component, placement=placement)
+    complaints = [*complaints_about(args, component=component, placement=placement), *others]
     if complaints:
         raise InvalidSettings(complaints)
 
@@ -57,7 +62,7 @@ def complaints_about(
     `format_key` formats a setting's name as its author wrote it, such as camel case in a stack's configuration; the
     values of `secret_settings` are not repeated.
     """
-    complaints = [undeclared(str(name), format_key) for name in args if name not in SETTINGS]
+    complaints = [undeclared(str(name), format_key) for name in args if name not in (*SETTINGS, EXISTING)]
     wrong: set[str] = set()
     for name, setting in SETTINGS.items():
         if name not in args or (setting.may_be_output and isinstance(args[name], pulumi.Output)):
@@ -83,10 +88,15 @@ def undeclared(name: str, format_key: KeyFormatter) -> str:
     for removed, instead in REMOVED.items():
         if name in (removed, format_key(removed)):
             return f"{format_key(removed)} is no longer a setting: {instead}. Remove it."
-    declared = [format_key(known) for known in SETTINGS]
-    near = difflib.get_close_matches(name, declared, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(sorted(declared))}"
-    return f"{format_name(name)} is not a setting; {hint}"
+    return describe_unknown(name, [format_key(known) for known in SETTINGS], "a setting")
+
+
+def describe_unknown(name: str, known: Iterable[str], what: str) -> str:
+    """The complaint about a name that is not `what`: the one that was probably meant, or all that there are."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return f"{format_name(name)} is not {what}; {hint}"
 
 
 def _without_value(complaint: str) -> str:

@@ -10,7 +10,8 @@ import yaml
 from pulumi.provider.experimental.analyzer import Analyzer
 
 import components
-from components.rotation_guard import RotationGuard, RotationGuardArgs
+from components.rotation_guard import RotationGuard
+from components.settings.declarations import SETTINGS
 from components.settings.setting import to_camel_case
 from local.deploy.stacks import ROOT
 
@@ -48,5 +49,5 @@ def test_the_schema_has_every_setting_and_requires_none():
 
     inputs = schema["component_definitions"]["RotationGuard"].inputs
     settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert set(inputs) == set(settings) == {to_camel_case(name) for name in RotationGuardArgs.__annotations__}
+    assert set(inputs) - {"existing"} == set(settings) == {to_camel_case(name) for name in SETTINGS}
     assert [name for name, property_ in inputs.items() if not property_.optional] == []

@@ -7,7 +7,7 @@ from functools import cache
 import pulumi
 import pytest
 
-from components.rotation_guard import RotationGuard, RotationGuardArgs
+from components.rotation_guard import RotationGuard
 from components.settings.declarations import SETTINGS
 from components.settings.validation import InvalidSettings
 
@@ -44,7 +44,7 @@ def resource_class(token):
 
 
 def test_every_setting_has_a_sample():
-    assert set(EVERYTHING) == set(RotationGuardArgs.__annotations__)
+    assert set(EVERYTHING) == set(SETTINGS)
 
 
 def test_by_default_everything_but_the_demo_is_deployed(plain):

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from components.rotation_guard import RotationGuardArgs
+from components.settings.declarations import SETTINGS
 from components.settings.setting import to_camel_case
 from local.mocks.recording import deploy_program, stack_config
 from tests.paths import ROOT
@@ -55,7 +55,7 @@ def declared():
 
 
 def test_the_project_declares_each_setting_of_the_component_and_no_other(declared):
-    assert list(declared) == [to_camel_case(name) for name in RotationGuardArgs.__annotations__]
+    assert list(declared) == [to_camel_case(name) for name in SETTINGS]
 
 
 def test_each_key_has_a_type_a_default_and_a_description(declared):

@@ -48,7 +48,7 @@ def test_a_setting_reaches_every_component_that_uses_it(guard, component, settin
 
 
 def test_every_setting_is_an_argument_of_the_product_and_is_used():
-    assert list(RotationGuardArgs.__annotations__) == list(SETTINGS)
+    assert list(RotationGuardArgs.__annotations__) == ["existing", *SETTINGS]
     assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["demo"]  # It adds a component.
 
 

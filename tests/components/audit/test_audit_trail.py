@@ -145,7 +145,9 @@ def test_the_outputs_identify_the_queues_and_the_table(trail):
     assert trail.outputs == {
         "queue_arn": queue.arn,
         "queue_url": queue.outputs["url"],
+        "queue_name": queue.outputs["name"],
         "dead_letters_url": dead_letters.outputs["url"],
+        "dead_letters_name": dead_letters.outputs["name"],
         "table_name": table.outputs["name"],
         "table_arn": table.arn,
     }

@@ -313,4 +313,5 @@ def test_the_outputs_identify_the_resources(plain):
         "incidents_table_name": incidents.outputs["name"],
         "incidents_table_arn": incidents.arn,
         "dead_letters_url": plain.named(QUEUE, "remediation-dead-letters").outputs["url"],
+        "dead_letters_name": plain.named(QUEUE, "remediation-dead-letters").outputs["name"],
     }

@@ -230,7 +230,7 @@ def test_an_undeclared_key_is_rejected_with_a_suggestion(complaints_of):
     assert complaints_of(maxAgeDay="3") == ["maxAgeDay is not a setting; did you mean maxAgeDays?"]
     assert complaints_of(max_age_days="3") == ["max_age_days is not a setting; did you mean maxAgeDays?"]
     [complaint] = complaints_of(colour="red")
-    assert complaint == f"colour is not a setting; settings are {', '.join(sorted(KEYS))}"
+    assert complaint == f"colour is not a setting; there are {', '.join(sorted(KEYS))}"
 
 
 def test_keys_of_other_namespaces_are_ignored(run):

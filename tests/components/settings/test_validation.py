@@ -1,11 +1,10 @@
-"""Invalid settings are rejected in one message before anything is created."""
+"""Invalid there are rejected in one message before anything is created."""
 
 import re
 
 import pulumi
 import pytest
 
-from components.rotation_guard import RotationGuardArgs
 from components.settings.declarations import REMOVED, SETTINGS
 from components.settings.setting import to_camel_case
 from components.settings.validation import InvalidSettings, complaints_about, refuse_invalid
@@ -69,7 +68,7 @@ def test_an_invalid_value_is_rejected_naming_setting_limit_and_value(setting, al
             assert len(complaint) < 400
 
 
-@pytest.mark.parametrize("setting", RotationGuardArgs.__annotations__)
+@pytest.mark.parametrize("setting", SETTINGS)
 def test_no_value_causes_a_traceback(setting):
     for value in JUNK:
         complaints = complaints_about({setting: value})
@@ -83,7 +82,7 @@ def test_a_value_that_may_be_an_output_is_left_to_aws(setting):
     assert complaints_about({setting: pulumi.Output.from_input("anything")}) == []
 
 
-@pytest.mark.parametrize("setting", sorted(set(RotationGuardArgs.__annotations__) - MAY_BE_OUTPUTS))
+@pytest.mark.parametrize("setting", sorted(set(SETTINGS) - MAY_BE_OUTPUTS))
 def test_every_other_value_may_not_be_an_output(setting):
     [complaint] = complaints_about({setting: pulumi.Output.from_input("anything")})
 
@@ -103,7 +102,7 @@ def test_an_undeclared_setting_is_rejected_with_a_suggestion():
     [unlike] = complaints_about({"7": 30})
 
     assert similar == "max_age_day is not a setting; did you mean max_age_days?"
-    assert unlike == f"7 is not a setting; settings are {', '.join(sorted(RotationGuardArgs.__annotations__))}"
+    assert unlike == f"7 is not a setting; there are {', '.join(sorted(SETTINGS))}"
 
 
 def test_all_errors_are_in_one_message():
@@ -117,7 +116,7 @@ def test_all_errors_are_in_one_message():
     assert first == f"rotation-guard has {len(lines)} settings that cannot be deployed:"
     assert lines == [f"  {complaint}" for complaint in refusal.value.complaints]
     named = {line.split()[0].partition("[")[0].partition(".")[0] for line in lines}
-    assert named == {*RotationGuardArgs.__annotations__, "nobody"}
+    assert named == {*SETTINGS, "nobody"}
 
 
 def test_valid_settings_are_accepted():

@@ -1,0 +1,184 @@
+"""A component that is placed by itself refuses bad arguments in one message, before it makes anything."""
+
+import json
+
+import pulumi
+import pytest
+
+from components.audit.audit_status import AuditStatus
+from components.audit.audit_trail import AuditTrail
+from components.audit.rotation_audit import RotationAudit
+from components.demo.demo_secrets import DemoSecrets
+from components.events.rotation_events import RotationEvents
+from components.notifications.notifications import Notifications
+from components.observability.observability import Observability
+from components.remediation.remediation import Remediation
+from components.settings.name_lengths import LONGEST_NAMES
+from components.settings.validation import InvalidSettings
+from tests.components.settings.test_name_lengths import ACTUALLY_ADDED, LIMITS
+
+AT = "eu-west-1:111122223333"
+TOPIC = f"arn:aws:sns:{AT}:topic"
+FUNCTION = {"function_name": "f", "service": "s"}
+ARGS = {
+    AuditStatus: {},
+    AuditTrail: {},
+    DemoSecrets: {},
+    Notifications: {"subscriptions": [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:q"}]},
+    Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service-events": "r"}, "steps": {"claim": FUNCTION}},
+    Remediation: {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC},
+    RotationAudit: {},
+    RotationEvents: {
+        "failures_topic_arn": TOPIC,
+        "audit_queue_arn": f"arn:aws:sqs:{AT}:queue",
+        "start_function_arn": f"arn:aws:lambda:{AT}:function:start",
+        "start_function_name": "start",
+    },
+}
+"""Arguments with which each component is deployed."""
+
+
+def by_name(component):
+    return component.__name__
+
+
+@pytest.fixture
+def refuse(run):
+    """The complaints of a component about these arguments, which make no resource."""
+
+    def refuse(component, args, name="one"):
+        refusals = []
+
+        def program():
+            with pytest.raises(InvalidSettings) as refused:
+                component(name, args() if callable(args) else args)
+            refusals.extend(refused.value.complaints)
+
+        assert run(program).resources == []
+        assert refusals
+        return refusals
+
+    return refuse
+
+
+def test_every_component_is_here():
+    assert {component.__name__ for component in ARGS} | {"RotationGuard"} == set(LONGEST_NAMES)
+
+
+@pytest.mark.parametrize("component", ARGS, ids=by_name)
+def test_an_argument_that_does_not_exist_is_refused_with_a_suggestion(refuse, component):
+    [complaint] = refuse(component, {**ARGS[component], "tagz": {}})
+
+    assert complaint == f"tagz is not an argument of {component.__name__}; did you mean tags?"
+
+
+@pytest.mark.parametrize("component", ARGS, ids=by_name)
+@pytest.mark.parametrize("args", ["x", 5, ["tags"], True])
+def test_what_is_no_map_is_refused(refuse, component, args):
+    assert refuse(component, args) == [f"the arguments of {component.__name__} must be a map, got {json.dumps(args)}"]
+
+
+@pytest.mark.parametrize(
+    "component", [component for component, args in ARGS.items() if not args or component is Notifications], ids=by_name
+)
+def test_nothing_at_all_is_enough_where_nothing_is_required(run, component):
+    assert run(lambda: component("one", None)).resources
+    assert run(lambda: component("one")).resources
+
+
+@pytest.mark.parametrize(
+    ("component", "missing"),
+    [
+        (
+            Remediation,
+            ["remediation_topic_arn must be given, got nothing", "critical_topic_arn must be given, got nothing"],
+        ),
+        (Observability, ["alarms_topic_arn must be given, got nothing"]),
+        (RotationEvents, ["one of failures_topic_arn, audit_queue_arn, start_function_arn must be given, got none"]),
+    ],
+    ids=["Remediation", "Observability", "RotationEvents"],
+)
+def test_what_is_required_is_named(refuse, component, missing):
+    assert refuse(component, {}) == missing
+    assert refuse(component, None) == missing
+
+
+@pytest.mark.parametrize("component", ARGS, ids=by_name)
+def test_a_wrong_setting_is_refused_with_its_limits(refuse, component):
+    [complaint] = refuse(component, {**ARGS[component], "tags": {"a": 5}})
+
+    assert complaint.startswith("tags.a must be a tag whose value is text (in quotes) ")
+
+
+@pytest.mark.parametrize(
+    ("component", "args", "complaint"),
+    [
+        (AuditTrail, {"history_days": True}, "history_days must be an integer from 0 to 3650, got true"),
+        (
+            AuditTrail,
+            {"runtime": {"log_retention_days": 2}},
+            "runtime.log_retention_days must be ",
+        ),
+        (AuditTrail, {"runtime": {"memory": 2}}, "runtime.memory is not one of runtime; there are "),
+        (AuditTrail, {"runtime": 2}, "runtime must be a map of log_retention_days, "),
+        (AuditTrail, {"table_arn": "trail"}, 'table_arn must be the ARN of a table of DynamoDB, got "trail"'),
+        (
+            AuditTrail,
+            {"queue_url": "https://example.com/"},
+            "queue_arn and queue_url must be given together, got queue_url alone",
+        ),
+        (RotationAudit, {"status_table_name": "x"}, "status_table_name and status_table_arn must be given together"),
+        (
+            RotationAudit,
+            {"status_table_name": None, "status_table_arn": None},
+            "status_table_name must be text, got null",
+        ),
+        (Observability, {"alarms_topic_arn": TOPIC, "rule_names": ["a"]}, 'rule_names must be a map, got ["a"]'),
+        (Observability, {"alarms_topic_arn": TOPIC, "rule_names": {"a": 1}}, "rule_names.a must be text, got 1"),
+        (
+            Observability,
+            {"alarms_topic_arn": TOPIC, "steps": {"claim": {"function_name": "x"}}},
+            "steps.claim.service must be given, got nothing",
+        ),
+        (Observability, {"alarms_topic_arn": TOPIC}, "one of rule_names, "),
+        (RotationEvents, {"start_function_name": "x", "failures_topic_arn": TOPIC}, "start_function_arn and "),
+        (
+            RotationEvents,
+            {
+                "failures_topic_arn": TOPIC,
+                "extra_rules": [{"name": "x", "event_pattern": {"source": ["a"]}, "to": "both"}],
+            },
+            "extra_rules[0].to must be a destination that is given, got 'both' without audit_queue_arn",
+        ),
+    ],
+)
+def test_each_wrong_argument_has_a_sentence_with_its_path(refuse, component, args, complaint):
+    first, *others = refuse(component, args)
+
+    assert first.startswith(complaint)
+    assert all(other.startswith("status_table_arn must be text") for other in others)
+
+
+def test_an_output_is_refused_where_a_plain_value_is_needed_and_taken_elsewhere(run, refuse):
+    [complaint] = refuse(AuditTrail, lambda: {"history_days": pulumi.Output.from_input(5)})
+    assert complaint == 'history_days must be an integer from 0 to 3650, got "a value that is known only later"'
+    [complaint] = refuse(Observability, lambda: {"alarms_topic_arn": TOPIC, "rule_names": pulumi.Output.from_input({})})
+    assert complaint == 'rule_names must be a map, got "a value that is known only later"'
+
+    table = pulumi.Output.from_input(f"arn:aws:dynamodb:{AT}:table/trail")
+    assert run(lambda: AuditTrail("one", {"table_arn": table})).resources
+
+
+@pytest.mark.parametrize("component", ARGS, ids=by_name)
+def test_the_longest_name_of_each_component_follows_from_the_limits_of_aws(deploy, refuse, component):
+    recording = deploy(component, "one", ARGS[component])
+
+    longest = min(
+        LIMITS[resource.type] - ACTUALLY_ADDED - (len(resource.name) - len("one"))
+        for resource in recording.custom()
+        if resource.type in LIMITS
+    )
+    assert longest == LONGEST_NAMES[component.__name__]
+    [complaint] = refuse(component, ARGS[component], "n" * (longest + 1))
+    assert complaint.startswith(f"the component's name must be at most {longest} characters, as the name of ")
+    assert complaint.endswith(f" with {longest + 1}")
