@@ -36,8 +36,8 @@ class RuntimeArgs(TypedDict):
     """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which cn-
     northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics and queues; empty leaves topics unencrypted and queues to SSE-SQS. Default:
-    none."""
+    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
+    queues to SSE-SQS and log files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""

@@ -306,3 +306,32 @@ def published_by_roles(topic_arn: str, account_root: str) -> str:
 
 def _by_roles(topic_arn: str, account_root: str) -> list[Statement]:
     return [{"Effect": "Allow", "Principal": {"AWS": account_root}, "Action": "sns:Publish", "Resource": topic_arn}]
+
+
+# --- who may write to a bucket ---------------------------------------------------------------------------------------
+
+
+def written_by_trail(bucket_arn: str, trail_arn: str) -> str:
+    """CloudTrail may deliver the log files of this trail and its account; nobody may use the bucket without TLS.
+
+    (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html)
+    """
+    service, account = "cloudtrail.amazonaws.com", trail_arn.split(":")[4]
+    source = {"aws:SourceArn": trail_arn}
+    return document(
+        admit(service, "s3:GetBucketAcl", bucket_arn, {"StringEquals": source}),
+        admit(
+            service,
+            "s3:PutObject",
+            f"{bucket_arn}/AWSLogs/{account}/*",
+            {"StringEquals": {**source, "s3:x-amz-acl": "bucket-owner-full-control"}},
+        ),
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket_arn, f"{bucket_arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )

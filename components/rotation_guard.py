@@ -10,6 +10,7 @@ from .audit.audit_status import AuditStatus, AuditStatusArgs
 from .audit.audit_trail import AuditTrail, AuditTrailArgs
 from .audit.rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit, RotationAuditArgs
 from .demo.demo_secrets import DemoSecrets, DemoSecretsArgs
+from .events.management_trail import ManagementTrail, ManagementTrailArgs
 from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEventsArgs
 from .function import RuntimeArgs
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
@@ -90,9 +91,11 @@ class RotationGuardArgs(TypedDict):
     """What the audit records: everyRun, or changes for a row when a verdict or version changes and one a day.
     Default: `everyRun`."""
     history_days: NotRequired[int]
-    """Days until rows of the audit, the audit trail and closed incidents expire; 0 keeps them forever. Default: 400."""
+    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
+    0 keeps them forever. Default: 400."""
     deletion_protection: NotRequired[bool]
-    """Whether AWS refuses to delete the tables. Default: true."""
+    """Whether AWS refuses to delete the tables, and the bucket of create_trail while it has log files. Default:
+    true."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     remediation_mode: NotRequired[str]
@@ -134,12 +137,15 @@ class RotationGuardArgs(TypedDict):
     project. Default: the runbook of this project."""
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Rules for other events: a list of name, eventPattern and to (failures, audit or both). Default: none."""
+    create_trail: NotRequired[bool]
+    """Adds a CloudTrail trail of write management events, for an account and Region that have no trail. Default:
+    false."""
     powertools_layer_arn: NotRequired[pulumi.Input[str]]
     """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which cn-
     northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics and queues; empty leaves topics unencrypted and queues to SSE-SQS. Default:
-    none."""
+    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
+    queues to SSE-SQS and log files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -202,6 +208,8 @@ class RotationGuard(pulumi.ComponentResource):
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
     alarms_topic_arn: Output[str] | None
     """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
+    trail_arn: Output[str] | None
+    """The CloudTrail trail that this stack has made; None without `create_trail`."""
     dashboard_url: Output[str]
     """The dashboard in the CloudWatch console."""
     demo_secret_names: Mapping[str, Output[str]]
@@ -264,6 +272,13 @@ class RotationGuard(pulumi.ComponentResource):
             },
             child,
         )
+        management_trail = None
+        if value_of(args, "create_trail"):
+            management_trail = ManagementTrail(
+                f"{name}-management-trail",
+                {**select(args, ManagementTrailArgs), "regional_arn": trail.queue_arn},
+                child,
+            )
         audit = RotationAudit(
             f"{name}-audit",
             {
@@ -320,6 +335,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.failed_audits_dead_letters_url = audit.dead_letters_url
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
+        self.trail_arn = management_trail.trail_arn if management_trail else None
         self.dashboard_url = observability.dashboard_url
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())

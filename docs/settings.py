@@ -19,6 +19,7 @@ SOURCES: Mapping[str, str] = {
     "audit": "audit/rotation_audit.py",
     "demo": "demo/demo_secrets.py",
     "events": "events/rotation_events.py",
+    "management_trail": "events/management_trail.py",
     "notifications": "notifications/notifications.py",
     "observability": "observability/observability.py",
     "remediation": "remediation/remediation.py",

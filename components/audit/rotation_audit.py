@@ -92,12 +92,14 @@ class RotationAuditArgs(TypedDict):
     """What the audit records: everyRun, or changes for a row when a verdict or version changes and one a day.
     Default: `everyRun`."""
     history_days: NotRequired[int]
-    """Days until rows of the audit, the audit trail and closed incidents expire; 0 keeps them forever. Default: 400."""
+    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
+    0 keeps them forever. Default: 400."""
     deletion_protection: NotRequired[bool]
-    """Whether AWS refuses to delete the tables. Default: true."""
+    """Whether AWS refuses to delete the tables, and the bucket of create_trail while it has log files. Default:
+    true."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics and queues; empty leaves topics unencrypted and queues to SSE-SQS. Default:
-    none."""
+    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
+    queues to SSE-SQS and log files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""

@@ -56,8 +56,8 @@ class RotationEventsArgs(TypedDict):
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Rules for other events: a list of name, eventPattern and to (failures, audit or both). Default: none."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics and queues; empty leaves topics unencrypted and queues to SSE-SQS. Default:
-    none."""
+    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
+    queues to SSE-SQS and log files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""

@@ -13,15 +13,13 @@ from rotation_guard.domain.remediation.decisions import Mode
 
 from . import audit, messages, remediation, stack
 from .checks import IntegerBetween, one_of, true_or_false
-from .setting import Setting
+from .setting import ALL, Setting
 
 MOST_SECRETS = 500_000
 """Secrets that a Region can have (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)."""
 MOST_QUEUE_DAYS = 14
 """(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html)."""
 MOST_HOURS = 8760
-ALL = ("audit", "demo", "events", "notifications", "observability", "remediation", "runtime", "status", "trail")
-"""Every component that takes settings, and what their functions have in common."""
 _QUEUE_DAYS = IntegerBetween(1, MOST_QUEUE_DAYS, "SQS keeps messages for at most 14 days")
 
 _DECLARED = (
@@ -155,8 +153,9 @@ _DECLARED = (
         "int",
         400,
         IntegerBetween(0, MAX_LIMIT_DAYS),
-        "Days until rows of the audit, the audit trail and closed incidents expire; 0 keeps them forever",
-        ("audit", "remediation", "trail"),
+        "Days until rows of the audit, the audit trail and closed incidents expire, and the log files of createTrail; "
+        "0 keeps them forever",
+        ("audit", "management_trail", "remediation", "trail"),
         read_by=("check", "end", "writer"),
     ),
     Setting(
@@ -165,8 +164,8 @@ _DECLARED = (
         "bool",
         True,
         true_or_false,
-        "Whether AWS refuses to delete the tables",
-        ("audit", "remediation", "status", "trail"),
+        "Whether AWS refuses to delete the tables, and the bucket of createTrail while it has log files",
+        ("audit", "management_trail", "remediation", "status", "trail"),
     ),
     Setting(
         "log_retention_days",
@@ -332,6 +331,15 @@ _DECLARED = (
         ("events",),
     ),
     Setting(
+        "create_trail",
+        "Stack",
+        "bool",
+        False,
+        true_or_false,
+        "Adds a CloudTrail trail of write management events, for an account and Region that have no trail",
+        (),
+    ),
+    Setting(
         "powertools_layer_arn",
         "Stack",
         "pulumi.Input[str]",
@@ -349,8 +357,9 @@ _DECLARED = (
         "pulumi.Input[str]",
         None,
         stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias,"),
-        "Customer managed key for topics and queues; empty leaves topics unencrypted and queues to SSE-SQS",
-        ("audit", "events", "notifications", "remediation", "runtime", "trail"),
+        "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
+        "queues to SSE-SQS and log files to SSE-S3",
+        ("audit", "events", "management_trail", "notifications", "remediation", "runtime", "trail"),
         may_be_output=True,
     ),
     Setting(
@@ -385,15 +394,6 @@ SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _DECLARE
 """The settings by name, in the order of the documents."""
 ARN_LISTS = tuple(name for name, setting in SETTINGS.items() if setting.type == "list[pulumi.Input[str]]")
 """Settings that are lists of ARNs, each of which may be an Output."""
-REMOVED: Mapping[str, str] = {
-    "breaker_window_hours": "failed incidents in a row count, however far apart they are",
-    "missed_hours": "stuck_hours now covers late rotations too",
-    "retry_base_minutes": "the first wait before a retry is now at most 5 minutes",
-    "retry_cap_minutes": "a wait before a retry is now at most 60 minutes",
-    "probe_timeout_seconds": "a probe now has 10 seconds for each version",
-    "restart_debounce_seconds": "restarts now wait for 60 seconds",
-}
-"""Settings of earlier releases, each with what applies instead."""
 
 
 def value_of(args: Mapping[str, Any], name: str) -> Any:

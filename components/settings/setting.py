@@ -7,6 +7,12 @@ from typing import Any
 
 from .checks import Check
 
+ALL = (
+    *("audit", "demo", "events", "management_trail", "notifications"),
+    *("observability", "remediation", "runtime", "status", "trail"),
+)
+"""Every component that takes settings, and what their functions have in common."""
+
 
 @dataclass(frozen=True)
 class Setting:

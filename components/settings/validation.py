@@ -13,9 +13,10 @@ import pulumi
 from ..placement import Placement, complain_about_placement
 from .checks import KeyFormatter, format_name
 from .cross_field import CROSS_FIELD_CHECKS
-from .declarations import REMOVED, SETTINGS
+from .declarations import SETTINGS
 from .name_lengths import complain_about_names
 from .policy_sizes import complain_about_policy_sizes, complain_about_queue_policy
+from .removed import REMOVED
 
 COMPONENT = "rotation-guard"
 """What the component of the stack is called."""

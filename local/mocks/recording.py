@@ -17,11 +17,14 @@ from ..deploy.stacks import PROJECT, ROOT, read_default_config, read_stack
 from . import engine
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
-GLOBAL_SERVICES = ("iam",)
+GLOBAL_SERVICES = ("iam", "s3")
 """Services whose ARNs have no Region."""
+SERVICES_WITHOUT_ACCOUNT = ("s3",)
+"""Services whose ARNs have no account."""
 ARN_SERVICES = {"sfn": "states", "cloudwatch/eventRule": "events", "cloudwatch/logGroup": "logs"}
 """Service or type -> the service in its ARN, where it differs from the type's."""
 ARN_PREFIXES = {
+    "cloudtrail/trail": "trail/",
     "cloudwatch/eventRule": "rule/",
     "cloudwatch/logGroup": "log-group:",
     "cloudwatch/metricAlarm": "alarm:",
@@ -29,6 +32,7 @@ ARN_PREFIXES = {
     "iam/role": "role/",
     "kms/key": "key/",
     "lambda/function": "function:",
+    "s3/bucket": "",
     "scheduler/schedule": "schedule/default/",
     "scheduler/scheduleGroup": "schedule-group/",
     "secretsmanager/secret": "secret:",
@@ -170,13 +174,15 @@ class _ProviderMocks(mocks.Mocks):
             return "", args.inputs
         kind = args.typ.removeprefix("aws:").partition(":")[0]
         service = kind.partition("/")[0]
-        physical = args.inputs.get("name") or f"{args.name}-0a1b2c3"
+        generated = f"{args.inputs['bucketPrefix']}{'0' * 26}" if "bucketPrefix" in args.inputs else ""
+        physical = args.inputs.get("name") or generated or f"{args.name}-0a1b2c3"
         region = "" if service in GLOBAL_SERVICES else REGION
+        account = "" if service in SERVICES_WITHOUT_ACCOUNT else ACCOUNT
         prefix = ARN_PREFIXES.get(kind, f"{args.typ.rpartition(':')[2]}/")
         arn_service = ARN_SERVICES.get(kind, ARN_SERVICES.get(service, service))
-        arn = f"arn:aws:{arn_service}:{region}:{ACCOUNT}:{prefix}{physical}"
+        arn = f"arn:aws:{arn_service}:{region}:{account}:{prefix}{physical}"
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
-        return physical, {"arn": arn, "name": physical, "url": url, **args.inputs}
+        return physical, {"arn": arn, "name": physical, "bucket": physical, "url": url, **args.inputs}
 
 
 class _Monitor(mocks.MockMonitor):

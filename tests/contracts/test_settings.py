@@ -17,6 +17,7 @@ COMPONENTS = {
     "audit": "RotationAudit",
     "demo": "DemoSecrets",
     "events": "RotationEvents",
+    "management_trail": "ManagementTrail",
     "notifications": "Notifications",
     "observability": "Observability",
     "remediation": "Remediation",
@@ -49,7 +50,8 @@ def test_a_setting_reaches_every_component_that_uses_it(guard, component, settin
 
 def test_every_setting_is_an_argument_of_the_product_and_is_used():
     assert list(RotationGuardArgs.__annotations__) == ["existing", *SETTINGS]
-    assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["demo"]  # It adds a component.
+    assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["create_trail", "demo"]
+    # Each of these adds a component.
 
 
 def test_one_entry_adds_a_setting(monkeypatch):

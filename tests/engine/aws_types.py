@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from local.deploy.resources import TABLE
 
 MAXIMUM_NAME: Mapping[str, int] = {
+    "aws:cloudtrail/trail:Trail": 128,
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": 255,
     "aws:cloudwatch/dashboard:Dashboard": 255,
     "aws:cloudwatch/eventRule:EventRule": 64,
@@ -20,6 +21,7 @@ MAXIMUM_NAME: Mapping[str, int] = {
     "aws:iam/rolePolicy:RolePolicy": 128,
     "aws:lambda/function:Function": 64,
     "aws:lambda/permission:Permission": 100,
+    "aws:s3/bucket:Bucket": 63,
     "aws:scheduler/schedule:Schedule": 64,
     "aws:scheduler/scheduleGroup:ScheduleGroup": 64,
     "aws:secretsmanager/secret:Secret": 512,
@@ -29,6 +31,15 @@ MAXIMUM_NAME: Mapping[str, int] = {
     "aws:ssm/parameter:Parameter": 2048,
 }
 """The longest name that is generated, with a hyphen and seven digits at its end."""
+
+BUCKET_PARTS = (
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+)
+"""Configurations of a bucket, which are resources of their own for the provider."""
 
 _REPLACING: Mapping[str, frozenset[str]] = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": frozenset({"alarmName"}),
@@ -46,6 +57,8 @@ _REPLACING: Mapping[str, frozenset[str]] = {
     "aws:lambda/permission:Permission": frozenset(
         {"action", "function", "principal", "sourceArn", "sourceAccount", "qualifier", "eventSourceToken"}
     ),
+    "aws:s3/bucket:Bucket": frozenset({"bucketPrefix"}),
+    **dict.fromkeys(BUCKET_PARTS, frozenset({"bucket"})),
     "aws:scheduler/schedule:Schedule": frozenset({"groupName", "namePrefix"}),
     "aws:secretsmanager/secretRotation:SecretRotation": frozenset({"secretId"}),
     "aws:secretsmanager/secretVersion:SecretVersion": frozenset({"secretId", "secretString", "secretBinary"}),
@@ -58,6 +71,7 @@ _REPLACING: Mapping[str, frozenset[str]] = {
 }
 
 COMPUTED: Mapping[str, tuple[str, ...]] = {
+    "aws:cloudtrail/trail:Trail": ("arn", "homeRegion"),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": ("arn",),
     "aws:cloudwatch/dashboard:Dashboard": ("dashboardArn",),
     "aws:cloudwatch/eventRule:EventRule": ("arn",),
@@ -67,6 +81,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     "aws:iam/role:Role": ("arn", "uniqueId"),
     "aws:lambda/eventSourceMapping:EventSourceMapping": ("arn", "uuid", "functionArn", "state"),
     "aws:lambda/function:Function": ("arn", "invokeArn", "qualifiedArn", "version", "lastModified"),
+    "aws:s3/bucket:Bucket": ("arn",),
     "aws:scheduler/schedule:Schedule": ("arn",),
     "aws:scheduler/scheduleGroup:ScheduleGroup": ("arn", "state"),
     "aws:secretsmanager/secret:Secret": ("arn",),
@@ -86,6 +101,7 @@ JSON_INPUTS: Mapping[str, tuple[str, ...]] = {
     "aws:cloudwatch/eventRule:EventRule": ("eventPattern",),
     "aws:iam/role:Role": ("assumeRolePolicy",),
     "aws:iam/rolePolicy:RolePolicy": ("policy",),
+    "aws:s3/bucketPolicy:BucketPolicy": ("policy",),
     "aws:sfn/stateMachine:StateMachine": ("definition",),
     "aws:sns/topicPolicy:TopicPolicy": ("policy",),
     "aws:sns/topicSubscription:TopicSubscription": ("filterPolicy", "redrivePolicy"),

@@ -41,6 +41,9 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "restartTargets": NEW_STEP,
     "runbookUrl": "update Function, update StateMachine, update MetricAlarm, update CompositeAlarm, update Dashboard",
     "extraRules": "create EventRule, create EventTarget, create MetricAlarm, update CompositeAlarm, update QueuePolicy",
+    "createTrail": "create Bucket, create BucketLifecycleConfiguration, create BucketPolicy, "
+    "create BucketPublicAccessBlock, create BucketServerSideEncryptionConfiguration, create BucketVersioning, "
+    "create Trail",
     "powertoolsLayerArn": "update Function",
     "kmsKeyArn": "update Queue, update Topic, update RolePolicy, create Topic, create TopicPolicy, "
     "create TopicSubscription, create MetricAlarm, update CompositeAlarm",
@@ -62,13 +65,14 @@ FITTING: dict[str, Any] = {
 VALUES = {to_camel_case(name): value for name, value in EVERYTHING.items()} | FITTING
 DEMO = ("Secret", "SecretVersion", "SecretRotation", "Parameter")
 GO_WITH_THEIR_SETTING = {
+    "Bucket rotation-guard-management-trail",
     # The only subscription that has dead letters, and the topic that a customer key brings.
     "TopicSubscription rotation-guard-failures-sqs-5cb3965f",
     "Queue rotation-guard-dead-letters",
     "Topic rotation-guard-alarms",
     "TopicSubscription rotation-guard-alarms-email-c63654f3",
 }
-HOLDS_DATA = {"Table", "Topic", "TopicSubscription", "Queue", "LogGroup", *DEMO}
+HOLDS_DATA = {"Bucket", "Table", "Topic", "TopicSubscription", "Queue", "LogGroup", *DEMO}
 SETTINGS = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
 
 

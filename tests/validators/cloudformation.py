@@ -5,7 +5,7 @@ from typing import Any
 from local.mocks.engine import to_plain
 from local.mocks.recording import Recorded, Recording
 from tests.validators.property_changes import NoCounterpart, Properties, join_keys, rename
-from tests.validators.resource_types import LISTED_PARTS, NAMES, PARTS, TYPES
+from tests.validators.resource_types import LISTED_PARTS, NAMES, NESTED_PARTS, PARTS, TYPES
 
 
 def convert(recording: Recording) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def _add_part(resource: Recorded, by_name: dict[tuple[str, str], Properties]) ->
     part = rename(inputs, names)
     if listed := LISTED_PARTS.get(resource.type):
         owner.setdefault(listed, []).append(part)
+    elif nested := NESTED_PARTS.get(resource.type):
+        owner[nested] = part
     else:
         owner |= part
 

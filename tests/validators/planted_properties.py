@@ -20,6 +20,7 @@ class Errors(NamedTuple):
 
 
 ERRORS: Mapping[str, Errors] = {
+    "AWS::CloudTrail::Trail": Errors("IsLogging", "EventSelectors/0/ReadWriteType", "Write"),
     "AWS::CloudWatch::Alarm": Errors("Dimensions/0/Name", "TreatMissingData", "ignored"),
     "AWS::CloudWatch::CompositeAlarm": Errors("AlarmRule", "AlarmDescription", "x" * 1025),
     "AWS::CloudWatch::Dashboard": Errors("DashboardBody", "DashboardName", ["two", "names"]),
@@ -32,6 +33,8 @@ ERRORS: Mapping[str, Errors] = {
     "AWS::Lambda::Function": Errors("Code", "MemorySize", 127),
     "AWS::Lambda::Permission": Errors("Principal", "SourceAccount", "12345"),
     "AWS::Logs::LogGroup": Errors("Tags/0/Key", "RetentionInDays", 61),
+    "AWS::S3::Bucket": Errors("LifecycleConfiguration/Rules", "VersioningConfiguration/Status", "On"),
+    "AWS::S3::BucketPolicy": Errors("Bucket", "PolicyDocument/Statement/0/Effect", "Permit"),
     "AWS::SNS::Subscription": Errors("TopicArn", "RawMessageDelivery", "perhaps"),
     "AWS::SNS::Topic": Errors("Tags/0/Key", "FifoTopic", "perhaps"),
     "AWS::SNS::TopicPolicy": Errors("Topics", "PolicyDocument/Statement/0/Effect", "Permit"),

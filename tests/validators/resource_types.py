@@ -21,9 +21,41 @@ _RETRY_POLICY: Names = {
     "maximumRetryAttempts": "MaximumRetryAttempts",
     "maximumEventAgeInSeconds": "MaximumEventAgeInSeconds",
 }
+_LIFECYCLE_RULE: Names = {
+    "id": "Id",
+    "status": "Status",
+    "filter": flatten({"prefix": "Prefix"}),
+    "expiration": flatten({"days": "ExpirationInDays"}),
+    "noncurrentVersionExpiration": rename_fields("NoncurrentVersionExpiration", {"noncurrentDays": "NoncurrentDays"}),
+    "abortIncompleteMultipartUpload": rename_fields(
+        "AbortIncompleteMultipartUpload", {"daysAfterInitiation": "DaysAfterInitiation"}
+    ),
+}
+_ENCRYPTION_RULE: Names = {
+    "applyServerSideEncryptionByDefault": rename_fields(
+        "ServerSideEncryptionByDefault", {"sseAlgorithm": "SSEAlgorithm"}
+    ),
+}
 _DEAD_LETTERS: Names = {"deadLetterConfig": rename_fields("DeadLetterConfig", {"arn": "Arn"})}
 
 TYPES: Mapping[str, tuple[str, Names]] = {
+    "aws:cloudtrail/trail:Trail": (
+        "AWS::CloudTrail::Trail",
+        {
+            "name": "TrailName",
+            "s3BucketName": "S3BucketName",
+            "kmsKeyId": "KMSKeyId",
+            "enableLogging": "IsLogging",
+            "enableLogFileValidation": "EnableLogFileValidation",
+            "isMultiRegionTrail": "IsMultiRegionTrail",
+            "includeGlobalServiceEvents": "IncludeGlobalServiceEvents",
+            "eventSelectors": rename_each(
+                "EventSelectors",
+                {"readWriteType": "ReadWriteType", "includeManagementEvents": "IncludeManagementEvents"},
+            ),
+            **_TAGS,
+        },
+    ),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": (
         "AWS::CloudWatch::CompositeAlarm",
         {
@@ -167,6 +199,14 @@ TYPES: Mapping[str, tuple[str, Names]] = {
             "sourceAccount": "SourceAccount",
         },
     ),
+    "aws:s3/bucket:Bucket": (
+        "AWS::S3::Bucket",
+        {"bucketPrefix": append_suffix("BucketName"), "forceDestroy": leave_out, **_TAGS},
+    ),
+    "aws:s3/bucketPolicy:BucketPolicy": (
+        "AWS::S3::BucketPolicy",
+        {"bucket": "Bucket", "policy": read_json("PolicyDocument")},
+    ),
     "aws:scheduler/schedule:Schedule": (
         "AWS::Scheduler::Schedule",
         {
@@ -303,6 +343,39 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
         "functionName",
         {"recursiveLoop": "RecursiveLoop"},
     ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": (
+        "aws:s3/bucket:Bucket",
+        "bucket",
+        {
+            "rules": lambda rules: {
+                "LifecycleConfiguration": rename_each("Rules", _LIFECYCLE_RULE)(rules),
+            },
+        },
+    ),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": (
+        "aws:s3/bucket:Bucket",
+        "bucket",
+        {
+            "blockPublicAcls": "BlockPublicAcls",
+            "blockPublicPolicy": "BlockPublicPolicy",
+            "ignorePublicAcls": "IgnorePublicAcls",
+            "restrictPublicBuckets": "RestrictPublicBuckets",
+        },
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        "aws:s3/bucket:Bucket",
+        "bucket",
+        {
+            "rules": lambda rules: {
+                "BucketEncryption": rename_each("ServerSideEncryptionConfiguration", _ENCRYPTION_RULE)(rules),
+            },
+        },
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": (
+        "aws:s3/bucket:Bucket",
+        "bucket",
+        {"versioningConfiguration": rename_fields("VersioningConfiguration", {"status": "Status"})},
+    ),
     "aws:secretsmanager/secretVersion:SecretVersion": (
         "aws:secretsmanager/secret:Secret",
         "secretId",
@@ -311,5 +384,9 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
 }
 """Resources of the provider that are properties of another one in a template: the type of the other one, the input with
 its name, and the other inputs."""
+NESTED_PARTS = {
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "PublicAccessBlockConfiguration",
+}
+"""Whose other inputs are fields of an object: the property that is the object."""
 LISTED_PARTS = {"aws:cloudwatch/eventTarget:EventTarget": "Targets"}
 """Of which the other one may have several: the property that is their list."""

@@ -19,8 +19,12 @@ from tests.validators.configurations import LIMITS
 from tests.validators.property_changes import NoCounterpart, leave_out
 from tests.validators.resource_types import PARTS, TYPES
 
-WITHOUT_COUNTERPART = {("aws:secretsmanager/secret:Secret", ("recoveryWindowInDays",))}
-"""What a template has no property for: how long a deleted secret can be recovered."""
+WITHOUT_COUNTERPART = {
+    ("aws:s3/bucket:Bucket", ("forceDestroy",)),
+    ("aws:secretsmanager/secret:Secret", ("recoveryWindowInDays",)),
+}
+"""What a template has no property for: whether a bucket is emptied before it is deleted, and how long a deleted secret
+can be recovered."""
 JSON_TEXTS = ("policy", "assumeRolePolicy", "redrivePolicy", "filterPolicy", "eventPattern")
 
 

@@ -14,6 +14,7 @@ IDENTITY, TRUST, RESOURCE = "identity", "trust", "resource"
 DOCUMENTS: Mapping[str, tuple[str, str]] = {
     "AWS::IAM::RolePolicy": ("PolicyDocument", IDENTITY),
     "AWS::IAM::Role": ("AssumeRolePolicyDocument", TRUST),
+    "AWS::S3::BucketPolicy": ("PolicyDocument", RESOURCE),
     "AWS::SNS::TopicPolicy": ("PolicyDocument", RESOURCE),
     "AWS::SQS::QueuePolicy": ("PolicyDocument", RESOURCE),
 }

@@ -6,7 +6,7 @@ A type without an entry cannot be updated: a change of any input replaces the re
 from collections.abc import Callable, Mapping
 
 from ...aws import Aws
-from . import TABLE, events, messaging
+from . import TABLE, events, messaging, trails
 from .archive import build_zip
 from .entry import CreatedResource, Inputs, build_tag_list, select_inputs, to_api_case
 
@@ -176,6 +176,20 @@ def _update_state_machine(aws: Aws, machine: CreatedResource, before: Inputs, in
     _tag(aws, machine.id, before, inputs)
 
 
+def _update_bucket(aws: Aws, bucket: CreatedResource, _: Inputs, inputs: Inputs) -> None:
+    trails.tag_bucket(aws, bucket.id, inputs)
+
+
+def _update_trail(aws: Aws, trail: CreatedResource, before: Inputs, inputs: Inputs) -> None:
+    trails.update_trail(aws, inputs)
+    old, new, arn = before.get("tags") or {}, inputs.get("tags") or {}, trail.outputs["arn"]
+    client = aws.client("cloudtrail")
+    if removed := [{"Key": key} for key in old if key not in new]:
+        client.remove_tags(ResourceId=arn, TagsList=removed)
+    if new:
+        client.add_tags(ResourceId=arn, TagsList=build_tag_list(inputs))
+
+
 _PUT_AGAIN = (
     "aws:cloudwatch/compositeAlarm:CompositeAlarm",
     "aws:cloudwatch/dashboard:Dashboard",
@@ -185,6 +199,11 @@ _PUT_AGAIN = (
     "aws:iam/rolePolicy:RolePolicy",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
     "aws:lambda/functionRecursionConfig:FunctionRecursionConfig",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretRotation:SecretRotation",
     "aws:sns/topicPolicy:TopicPolicy",
     "aws:sqs/queuePolicy:QueuePolicy",
@@ -192,10 +211,12 @@ _PUT_AGAIN = (
 UPDATES: Mapping[str, Update] = {
     **{token: _put_again(token) for token in _PUT_AGAIN},
     "aws:cloudwatch/logGroup:LogGroup": _update_log_group,
+    "aws:cloudtrail/trail:Trail": _update_trail,
     "aws:dynamodb/table:Table": _update_table,
     "aws:iam/role:Role": _update_role,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _update_mapping,
     "aws:lambda/function:Function": _update_function,
+    "aws:s3/bucket:Bucket": _update_bucket,
     "aws:scheduler/schedule:Schedule": _update_schedule,
     "aws:scheduler/scheduleGroup:ScheduleGroup": _update_schedule_group,
     "aws:secretsmanager/secret:Secret": _update_secret,

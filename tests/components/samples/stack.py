@@ -9,6 +9,7 @@ OTHER = {
     "history_days": 10,
     "deletion_protection": False,
     "log_retention_days": 5,
+    "create_trail": True,
     "powertools_layer_arn": LAYER,
     "kms_key_arn": KEY,
     "tags": {"team": "platform"},
@@ -20,6 +21,7 @@ GOOD = [
     ("history_days", [0, 400, 3650]),
     ("deletion_protection", [True, False]),
     ("log_retention_days", [1, 90, 3653]),
+    ("create_trail", [True, False]),
     ("powertools_layer_arn", [f"arn:aws:lambda:{ACCOUNT}:layer:powertools:7"]),
     ("kms_key_arn", [f"arn:aws:kms:{ACCOUNT}:key/7d0e-11", f"arn:aws-cn:kms:{ACCOUNT}:key/mrk-1"]),
     ("tags", [{}, {"team": "Plattform + Co"}, {"a:b": "c/d=e@f"}, {str(n): "x" for n in range(45)}]),
@@ -30,6 +32,7 @@ BAD = [
     ("history_days", "an integer from 0 to 3650", [*NUMBERS, 3651]),
     ("deletion_protection", "true or false", [None, 0, 1, "true", "", []]),
     ("log_retention_days", "one of 1, 3, 5, 7", [*NUMBERS[:1], *NUMBERS[2:], 0, 2, 91, 3650]),
+    ("create_trail", "true or false", [None, 0, 1, "true", "", []]),
     (
         "powertools_layer_arn",
         "the ARN of a version of a Lambda layer",

@@ -5,7 +5,8 @@ import re
 import pulumi
 import pytest
 
-from components.settings.declarations import REMOVED, SETTINGS
+from components.settings.declarations import SETTINGS
+from components.settings.removed import REMOVED
 from components.settings.setting import to_camel_case
 from components.settings.validation import InvalidSettings, complaints_about, refuse_invalid
 from tests.components.samples import audit, messages, remediation, stack

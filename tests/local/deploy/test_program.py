@@ -101,8 +101,8 @@ def test_an_error_of_the_program_is_reported_as_is(aws, program):
 
 
 def test_a_type_without_an_entry_is_named(aws, program):
-    body = 'from pulumi_aws import s3\ns3.Bucket("files")\nsns.Topic("orders")'
-    with pytest.raises(LocalError, match=r"aws:s3/bucket:Bucket"):
+    body = 'from pulumi_aws import ec2\nec2.Vpc("net")\nsns.Topic("orders")'
+    with pytest.raises(LocalError, match=r"aws:ec2/vpc:Vpc"):
         deploy(aws, program(body))
 
 

@@ -20,8 +20,8 @@ TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 
 def test_a_type_that_the_table_lacks_is_an_error_that_names_it():
-    with pytest.raises(LocalError, match=r"aws:s3/bucket:Bucket"):
-        find_entry("aws:s3/bucket:Bucket")
+    with pytest.raises(LocalError, match=r"aws:ec2/vpc:Vpc"):
+        find_entry("aws:ec2/vpc:Vpc")
 
 
 def test_an_input_that_an_entry_does_not_know_is_an_error_that_names_both():
