@@ -10,18 +10,12 @@ from urllib.parse import quote
 
 import pulumi
 
+from rotation_guard.domain.consoles import CONSOLES
 from rotation_guard.domain.metrics import OUTCOME_METRICS, MetricName
 
 from ..function import WatchedFunctionArgs
 from .alarms import Metric, build_own_metric
 
-CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
-"""The console of each partition; that of the commercial one is documented
-(https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html)."""
 GRID_COLUMNS = 24
 """(the page above)"""
 _HEIGHT = 6

@@ -17,6 +17,10 @@ from ..deploy.stacks import PROJECT, ROOT, read_default_config, read_stack
 from . import engine
 
 REGION, ACCOUNT = "eu-west-1", "111122223333"
+PARTITIONS = {"cn-": ("aws-cn", "amazonaws.com.cn"), "us-gov-": ("aws-us-gov", "amazonaws.com")}
+"""How the names of Regions outside the commercial partition begin -> their partition and the domain of its endpoints
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html,
+https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html)."""
 GLOBAL_SERVICES = ("iam", "s3")
 """Services whose ARNs have no Region."""
 SERVICES_WITHOUT_ACCOUNT = ("s3",)
@@ -117,11 +121,15 @@ def run(
     secret_keys: Collection[str] = (),
     preview: bool = False,
     stack: str = "test",
+    region: str = REGION,
 ) -> Recording:
-    """Run a program. In a `preview` computed outputs are unknown; `secret_keys` are secret in the config."""
+    """Run a program. In a `preview` computed outputs are unknown; `secret_keys` are secret in the config.
+
+    `region` is where the resources are, whatever the config says.
+    """
     recording = Recording()
     program.prepare()
-    monitor = _Monitor(_ProviderMocks(preview), recording)
+    monitor = _Monitor(_ProviderMocks(preview, region), recording)
 
     recording.outputs = engine.run(
         code,
@@ -163,8 +171,10 @@ def stack_config(stack: str | None) -> Mapping[str, str]:
 class _ProviderMocks(mocks.Mocks):
     """Responds as the provider does, with generated physical names that differ from the logical names."""
 
-    def __init__(self, preview: bool) -> None:
-        self._preview = preview
+    def __init__(self, preview: bool, region: str) -> None:
+        self._preview, self._region = preview, region
+        known = (names for start, names in PARTITIONS.items() if region.startswith(start))
+        self._partition, self._domain = next(known, ("aws", "amazonaws.com"))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
         raise AssertionError(f"the program looked up {args.token}: pass components what they need as arguments")
@@ -176,12 +186,12 @@ class _ProviderMocks(mocks.Mocks):
         service = kind.partition("/")[0]
         generated = f"{args.inputs['bucketPrefix']}{'0' * 26}" if "bucketPrefix" in args.inputs else ""
         physical = args.inputs.get("name") or generated or f"{args.name}-0a1b2c3"
-        region = "" if service in GLOBAL_SERVICES else REGION
+        region = "" if service in GLOBAL_SERVICES else self._region
         account = "" if service in SERVICES_WITHOUT_ACCOUNT else ACCOUNT
         prefix = ARN_PREFIXES.get(kind, f"{args.typ.rpartition(':')[2]}/")
         arn_service = ARN_SERVICES.get(kind, ARN_SERVICES.get(service, service))
-        arn = f"arn:aws:{arn_service}:{region}:{account}:{prefix}{physical}"
-        url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"
+        arn = f"arn:{self._partition}:{arn_service}:{region}:{account}:{prefix}{physical}"
+        url = f"https://sqs.{self._region}.{self._domain}/{ACCOUNT}/{physical}"
         return physical, {"arn": arn, "name": physical, "bucket": physical, "url": url, **args.inputs}
 
 

@@ -3,14 +3,10 @@
 import re
 from urllib.parse import quote
 
+from ..consoles import CONSOLES
 from ..rotation_event import secret_name_of
 from .incidents import Outcome
 
-_CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d")
 _ANCHORS = {
     Outcome.RECOVERED_BY_AWS: "recovered-by-aws",
@@ -67,5 +63,5 @@ def build_runbook_link(runbook_url: str, topic: str) -> str:
 def _find_console(arn: str) -> tuple[str, str]:
     """The console's URL and Region for an ARN; validated, so that no other text becomes part of a host name."""
     _, partition, _, region, *_ = (*arn.split(":"), "", "", "", "")
-    host = _CONSOLES.get(partition)
+    host = CONSOLES.get(partition)
     return (f"https://{region}.{host}", region) if host and _REGION.fullmatch(region) else ("", "")
