@@ -13,7 +13,16 @@ PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.p
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
-from docs import audit_page, costs, decision_index, decision_table, diagram, policies_page, settings  # noqa: E402
+from docs import (  # noqa: E402
+    audit_page,
+    costs,
+    decision_index,
+    decision_table,
+    deployer_policies,
+    diagram,
+    policies_page,
+    settings,
+)
 from docs.markdown import filled, table  # noqa: E402
 from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
@@ -35,6 +44,7 @@ def pages() -> dict[Path, str]:
         PATTERN_SYNTAX_OF_THE_PACK: PATTERN_SYNTAX.read_text(),
         settings.PROJECT: settings.write_project(),
         **dict(settings.write_sources()),
+        **deployer_policies.write_policies(),
         **{docs / name: diagram.draw(colours) for name, colours in diagram.FILES.items()},
     }
 

@@ -184,8 +184,9 @@ class _ProviderMocks(mocks.Mocks):
             return "", args.inputs
         kind = args.typ.removeprefix("aws:").partition(":")[0]
         service = kind.partition("/")[0]
-        generated = f"{args.inputs['bucketPrefix']}{'0' * 26}" if "bucketPrefix" in args.inputs else ""
-        physical = args.inputs.get("name") or generated or f"{args.name}-0a1b2c3"
+        name_prefix = args.inputs.get("namePrefix") or args.inputs.get("bucketPrefix")
+        generated = f"{name_prefix}{'0' * 26}" if name_prefix else f"{args.name}-0a1b2c3"
+        physical = args.inputs.get("name") or generated
         region = "" if service in GLOBAL_SERVICES else self._region
         account = "" if service in SERVICES_WITHOUT_ACCOUNT else ACCOUNT
         prefix = ARN_PREFIXES.get(kind, f"{args.typ.rpartition(':')[2]}/")

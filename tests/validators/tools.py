@@ -28,6 +28,21 @@ print(json.dumps(answers))
 """
 
 
+_HANDLERS = """
+import json, sys
+from pathlib import Path
+import cfnlint
+wanted, needs = set(json.load(sys.stdin)), {}
+for path in (Path(cfnlint.__file__).parent / "data" / "schemas" / "resources").glob("*.json"):
+    schema = json.loads(path.read_text())
+    if schema.get("typeName") in wanted:
+        handlers = {name: handler for name, handler in schema.get("handlers", {}).items() if name != "list"}
+        actions = (action for handler in handlers.values() for action in handler["permissions"])
+        needs.setdefault(schema["typeName"], set()).update(actions)
+print(json.dumps({type_: sorted(actions) for type_, actions in needs.items()}))
+"""
+
+
 class Missing(Exception):
     """This machine has not got what the validator runs with; the message says what."""
 
@@ -54,6 +69,15 @@ def check_templates(templates: Mapping[str, Mapping[str, Any]], *regions: str) -
 def check_policies(policies: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """What parliament says of each policy document, its community's rules included."""
     return json.loads(_run([_executable("python"), "-W", "ignore", "-c", _PARLIAMENT], (0,), json.dumps(policies)))
+
+
+def read_handler_permissions(types: Iterable[str]) -> dict[str, list[str]]:
+    """The actions that CloudFormation's handlers for these resource types need, by the schemas that cfn-lint brings.
+
+    All but those of listing (https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html).
+    """
+    command = [_executable("python"), "-W", "ignore", "-c", _HANDLERS]
+    return json.loads(_run(command, (0,), json.dumps(sorted(set(types)))))
 
 
 def check_state_machines(definitions: Sequence[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
