@@ -98,6 +98,6 @@ lock: .venv/ready ## Pin the requirements anew, with hashes and without addresse
 	@# Bytecode now and not at every start, but only of what `make up` imports.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q -j 0 $$($(BIN)/python -c 'import sys, sysconfig; site = sysconfig.get_path("purelib"); print(*(site + "/" + name for name in sys.argv[1:]))' $(IMPORTED))
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'from local.deploy import program; program.prepare()'
-	@# The policy pack has an environment of its own where it is used alone; here it finds everything in this one.
-	@[ -e policies/venv ] || ln -sfn ../.venv policies/venv
+	@# The policy pack and the plugin have environments of their own where they are used; here they find all in this one.
+	@for folder in policies plugin; do [ -e $$folder/venv ] || ln -sfn ../.venv $$folder/venv; done
 	@touch .venv/ready

@@ -33,8 +33,8 @@ class RuntimeArgs(TypedDict):
     log_retention_days: NotRequired[int]
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     powertools_layer_arn: NotRequired[pulumi.Input[str]]
-    """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which cn-
-    northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
+    """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which
+    cn-northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
     queues to SSE-SQS and log files to SSE-S3. Default: none."""

@@ -10,9 +10,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PATTERN_SYNTAX = ROOT / "rotation_guard" / "domain" / "event_pattern_syntax.py"
 PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.py"
 """A copy: the pack is published as its folder alone."""
+SCHEMA = ROOT / "plugin" / "schema.json"
+"""For those who generate an SDK without running the plugin."""
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
+from components.provider.host import RotationGuardProvider  # noqa: E402
 from docs import (  # noqa: E402
     audit_page,
     costs,
@@ -43,6 +46,7 @@ def pages() -> dict[Path, str]:
         policies_page.PAGE: policies_page.page(),
         PATTERN_SYNTAX_OF_THE_PACK: PATTERN_SYNTAX.read_text(),
         settings.PROJECT: settings.write_project(),
+        SCHEMA: RotationGuardProvider().published,
         **dict(settings.write_sources()),
         **deployer_policies.write_policies(),
         **{docs / name: diagram.draw(colours) for name, colours in diagram.FILES.items()},

@@ -109,5 +109,5 @@ def _write_argument(setting: Setting) -> str:
     for other in SETTINGS.values():
         sentence = re.sub(rf"\b{other.key}\b", other.name, sentence)
     # Three characters less: the last line has the closing quotes, too.
-    docstring = "\n    ".join(textwrap.wrap(f'"""{sentence}', _LINE - len("    ") - 3))
+    docstring = "\n    ".join(textwrap.wrap(f'"""{sentence}', _LINE - len("    ") - 3, break_on_hyphens=False))
     return f'    {setting.name}: NotRequired[{setting.type}]\n    {docstring}"""\n'

@@ -9,6 +9,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudtrail, s3
 
 from .. import arns, iam_policies
+from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 
 BUCKET_PREFIX = "cloudtrail-"
@@ -67,6 +68,7 @@ class ManagementTrail(pulumi.ComponentResource):
     """The bucket of the log files, below `AWSLogs/<account>/CloudTrail/<Region>/`."""
 
     def __init__(self, name: str, args: ManagementTrailArgs, opts: ResourceOptions | None = None) -> None:
+        args = read_args(args, ManagementTrailArgs, "ManagementTrail", name)
         super().__init__("rotation-guard:index:ManagementTrail", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         bucket = s3.Bucket(

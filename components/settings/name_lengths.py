@@ -32,7 +32,8 @@ LONGEST_ENDS = {
     "RotationAudit": (ROLE, "-schedule"),
     "RotationEvents": (RULE, "-service-events"),
 }
-"""Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends."""
+"""Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A
+ManagementTrail cuts and rewrites its name for its bucket."""
 LONGEST_RULE_NAME = 64
 BEFORE_EXTRA_RULE = "-events-extra-"
 LONGEST_NAMES = {component: most - len(end) - ADDED_BY_PULUMI for component, ((_, most), end) in LONGEST_ENDS.items()}
@@ -44,6 +45,8 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 def complain_about_length(name: str, component: str) -> Iterator[str]:
     """What is wrong with the name of a component of this class, for the resources that are named after it."""
+    if component not in LONGEST_ENDS:
+        return
     if not isinstance(name, str) or not _CHARACTERS.fullmatch(name):
         yield f"the component's name must be letters, digits, '_' or '-', got {format_value(name)}"
         return

@@ -1,34 +1,14 @@
 """The schema of the components that Pulumi's SDK generates for other languages."""
 
-import importlib
-import inspect
-import pkgutil
-
-import pulumi
 import pytest
 import yaml
 from pulumi.provider.experimental.analyzer import Analyzer
 
-import components
 from components.rotation_guard import RotationGuard
 from components.settings.declarations import SETTINGS
 from components.settings.setting import to_camel_case
 from local.deploy.stacks import ROOT
-
-
-def list_components() -> list[type[pulumi.ComponentResource]]:
-    """Every component, of every module."""
-    modules = [
-        importlib.import_module(module.name) for module in pkgutil.walk_packages(components.__path__, "components.")
-    ]
-    return [
-        value
-        for module in modules
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, pulumi.ComponentResource)
-        and value.__module__ == module.__name__
-    ]
+from tests.component_classes import list_components
 
 
 @pytest.mark.parametrize("component", list_components(), ids=lambda component: component.__name__)

@@ -7,8 +7,8 @@ import pytest
 from components.rotation_guard import RotationGuard
 from tests.components.samples.everything import EVERYTHING
 
-AUTONAMED = "-0a1b2c3"
-"""What the mocks put behind a name that Pulumi makes up: another in each stack."""
+AUTONAMED, AUTONAMED_BUCKET = "-0a1b2c3", "-00000000000000000000000000"
+"""What the mocks put behind a name that Pulumi makes up, and behind a bucket's: another in each stack."""
 NAMES = ("name", "alarmName", "dashboardName", "bucket", "policyName", "roleName")
 """Inputs that fix a resource's physical name."""
 RULE = "aws:cloudwatch/eventRule:EventRule"
@@ -25,7 +25,8 @@ def test_no_resource_has_a_name_that_another_stack_would_give_as_well(everything
         resource.urn: resource.inputs[name]
         for resource in everything.custom()
         for name in NAMES
-        if name in resource.inputs and AUTONAMED not in str(resource.inputs[name])
+        if name in resource.inputs
+        and not any(suffix in str(resource.inputs[name]) for suffix in (AUTONAMED, AUTONAMED_BUCKET))
     }
 
     assert fixed == {}

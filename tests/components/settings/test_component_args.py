@@ -9,12 +9,14 @@ from components.audit.audit_status import AuditStatus
 from components.audit.audit_trail import AuditTrail
 from components.audit.rotation_audit import RotationAudit
 from components.demo.demo_secrets import DemoSecrets
+from components.events.management_trail import ManagementTrail
 from components.events.rotation_events import RotationEvents
 from components.notifications.notifications import Notifications
 from components.observability.observability import Observability
 from components.remediation.remediation import Remediation
 from components.settings.name_lengths import LONGEST_NAMES
 from components.settings.validation import InvalidSettings
+from tests.component_classes import list_components
 from tests.components.settings.test_name_lengths import ACTUALLY_ADDED, LIMITS
 
 AT = "eu-west-1:111122223333"
@@ -24,6 +26,7 @@ ARGS = {
     AuditStatus: {},
     AuditTrail: {},
     DemoSecrets: {},
+    ManagementTrail: {"regional_arn": f"arn:aws:sqs:{AT}:queue"},
     Notifications: {"subscriptions": [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:q"}]},
     Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service-events": "r"}, "steps": {"claim": FUNCTION}},
     Remediation: {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC},
@@ -61,8 +64,15 @@ def refuse(run):
     return refuse
 
 
+NAMED = [component for component in ARGS if component is not ManagementTrail]
+"""Those whose names are limited: the trail's bucket has a name of its own."""
+
+
 def test_every_component_is_here():
-    assert {component.__name__ for component in ARGS} | {"RotationGuard"} == set(LONGEST_NAMES)
+    assert {component.__name__ for component in ARGS} | {"RotationGuard", "Function"} == {
+        component.__name__ for component in list_components()
+    }
+    assert {component.__name__ for component in NAMED} | {"RotationGuard"} == set(LONGEST_NAMES)
 
 
 @pytest.mark.parametrize("component", ARGS, ids=by_name)
@@ -93,10 +103,11 @@ def test_nothing_at_all_is_enough_where_nothing_is_required(run, component):
             Remediation,
             ["remediation_topic_arn must be given, got nothing", "critical_topic_arn must be given, got nothing"],
         ),
+        (ManagementTrail, ["regional_arn must be given, got nothing"]),
         (Observability, ["alarms_topic_arn must be given, got nothing"]),
         (RotationEvents, ["one of failures_topic_arn, audit_queue_arn, start_function_arn must be given, got none"]),
     ],
-    ids=["Remediation", "Observability", "RotationEvents"],
+    ids=["Remediation", "ManagementTrail", "Observability", "RotationEvents"],
 )
 def test_what_is_required_is_named(refuse, component, missing):
     assert refuse(component, {}) == missing
@@ -169,7 +180,7 @@ def test_an_output_is_refused_where_a_plain_value_is_needed_and_taken_elsewhere(
     assert run(lambda: AuditTrail("one", {"table_arn": table})).resources
 
 
-@pytest.mark.parametrize("component", ARGS, ids=by_name)
+@pytest.mark.parametrize("component", NAMED, ids=by_name)
 def test_the_longest_name_of_each_component_follows_from_the_limits_of_aws(deploy, refuse, component):
     recording = deploy(component, "one", ARGS[component])
 

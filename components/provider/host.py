@@ -1,0 +1,105 @@
+"""Serves the components to Pulumi's engine, for programs in any language."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.errors import InputPropertiesError
+from pulumi.provider import ConstructResult, main
+from pulumi.provider.experimental.component import ComponentProvider
+
+from ..audit.audit_status import AuditStatus
+from ..audit.audit_trail import AuditTrail
+from ..audit.rotation_audit import RotationAudit
+from ..demo.demo_secrets import DemoSecrets
+from ..events.management_trail import ManagementTrail
+from ..events.rotation_events import RotationEvents
+from ..notifications.notifications import Notifications
+from ..observability.observability import Observability
+from ..placement import find_placement, find_provider
+from ..release import VERSION
+from ..remediation.remediation import Remediation
+from ..rotation_guard import RotationGuard
+from ..settings.declarations import SETTINGS
+from ..settings.setting import to_camel_case
+from ..settings.validation import complaints_about
+from .inputs import InputReader, locate_complaints
+from .schema import complete_schema, write_schema
+
+PACKAGE = "rotation-guard"
+COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
+    RotationGuard,
+    AuditStatus,
+    AuditTrail,
+    DemoSecrets,
+    ManagementTrail,
+    Notifications,
+    Observability,
+    Remediation,
+    RotationAudit,
+    RotationEvents,
+)
+"""What the plugin offers: the whole product, and each component that it consists of."""
+
+
+class RotationGuardProvider(ComponentProvider):
+    """The SDK's host of components, with errors that name the property and no traceback for what a user can mend."""
+
+    def __init__(self) -> None:
+        super().__init__([*COMPONENTS], PACKAGE, version=VERSION)
+        schema = complete_schema(json.loads(self.schema or "{}"), self._list_python_names())
+        self.schema = self.published = write_schema(schema)
+
+    def _list_python_names(self) -> set[str]:
+        """The names of all inputs, outputs and properties, as components have them."""
+        definitions = self._component_defs.values()
+        mappings = [
+            *(definition.inputs_mapping for definition in definitions),
+            *(definition.outputs_mapping for definition in definitions),
+            *(type_.properties_mapping for type_ in self._type_defs.values()),
+        ]
+        return {name for mapping in mappings for name in mapping.values()}
+
+    def construct(
+        self,
+        name: str,
+        resource_type: str,
+        inputs: Mapping[str, Any],
+        options: pulumi.ResourceOptions | None = None,
+    ) -> ConstructResult:
+        """Creates a component; raises InputPropertiesError for bad inputs, before any resource is made."""
+        self.validate_resource_type(self._name, resource_type)
+        component = resource_type.rpartition(":")[2]
+        if component not in self._components:
+            raise InputPropertiesError(f"{resource_type} must be one of {', '.join(self._components)}")
+        definition = self._component_defs[component]
+        reader = InputReader(component, self._type_defs)
+        args = reader.read(inputs, definition.inputs, definition.inputs_mapping)
+        if self._components[component] is RotationGuard:
+            placement = find_placement(find_provider(options))
+            complaints = complaints_about(args, to_camel_case, component=name, placement=placement)
+        else:
+            complaints = list(_complain_about_settings(args))
+        errors, others = locate_complaints(complaints, definition.inputs)
+        errors = [*reader.errors, *errors]
+        if errors or others:
+            raise InputPropertiesError("; ".join([f"{component} {name} cannot be deployed", *others]), errors)
+        try:
+            created = self._components[component](name, args, options)  # ty: ignore[invalid-argument-type]
+        except pulumi.RunError as error:
+            raise InputPropertiesError(str(error)) from error
+        return ConstructResult(created.urn, self.get_state(created, definition))
+
+
+def _complain_about_settings(args: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with each setting by itself: what they require of each other is known for the whole product."""
+    for name, setting in SETTINGS.items():
+        if name in args and not (setting.may_be_output and isinstance(args[name], pulumi.Output)):
+            yield from (f"{setting.key}{message}" for message in setting.check(to_camel_case, args[name]))
+
+
+def serve() -> None:
+    """Serves the components until the engine ends this process; the engine's address is the first argument."""
+    main(RotationGuardProvider(), sys.argv[1:])

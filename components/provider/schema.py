@@ -1,0 +1,46 @@
+"""The schema of the components, from which Pulumi generates SDKs (https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/)."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..release import REPOSITORY
+from ..settings.setting import to_camel_case
+
+_ABOUT = {
+    "description": "Records, audits and repairs the rotation of every secret in AWS Secrets Manager.",
+    "homepage": REPOSITORY,
+    "repository": REPOSITORY,
+    "license": "Apache-2.0",
+    "keywords": ["pulumi", "aws", "secrets-manager", "rotation", "kind/component"],
+}
+
+
+def complete_schema(schema: Mapping[str, Any], python_names: Iterable[str]) -> dict[str, Any]:
+    """The SDK's schema with what it lacks: what the package is, and descriptions that other languages can use.
+
+    Descriptions become one line, and name inputs and outputs as the schema does, instead of by these Python names.
+    """
+    names = {name: to_camel_case(name) for name in python_names if "_" in name}
+    return {**_ABOUT, **{key: _rewrite(value, names) for key, value in schema.items()}}
+
+
+def write_schema(schema: Mapping[str, Any]) -> str:
+    """A schema as its file has it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rewrite(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_rewrite(inner, names) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _describe(inner, names) if key == "description" and isinstance(inner, str) else _rewrite(inner, names)
+        for key, inner in value.items()
+    }
+
+
+def _describe(text: str, names: Mapping[str, str]) -> str:
+    return re.sub(r"\w+", lambda word: names.get(word[0], word[0]), " ".join(text.split()))
