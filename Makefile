@@ -37,7 +37,7 @@ test: .venv/compiled ## The whole bar: format, lint, types, import rules, tests
 	$(PYTEST) --numprocesses 3 --dist worksteal --ignore tests/engine --ignore tests/validators
 	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
 
-engine: ## Build the Pulumi CLI, once, where Go is installed and no recent pulumi is
+engine: ## Build the Pulumi CLI and its YAML language host, once, where Go is installed and no recent pulumi is
 	@tests/engine/build.sh
 
 engine-test: .venv/compiled engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS

@@ -7,8 +7,9 @@ from typing import Any
 
 import pulumi
 from pulumi.errors import InputPropertiesError
-from pulumi.provider import ConstructResult, main
+from pulumi.provider import ConstructResult, server
 from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.runtime import proto
 
 from ..audit.audit_status import AuditStatus
 from ..audit.audit_trail import AuditTrail
@@ -25,10 +26,12 @@ from ..rotation_guard import RotationGuard
 from ..settings.declarations import SETTINGS
 from ..settings.setting import to_camel_case
 from ..settings.validation import complaints_about
-from .inputs import InputReader, locate_complaints
+from .inputs import InputReader, check_outputs, locate_complaints
 from .schema import complete_schema, write_schema
 
 PACKAGE = "rotation-guard"
+NAMESPACE = "rotation-guard"
+"""Who publishes it, as Pulumi takes it from the repository's address: SDKs have it in their names."""
 COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     RotationGuard,
     AuditStatus,
@@ -48,7 +51,7 @@ class RotationGuardProvider(ComponentProvider):
     """The SDK's host of components, with errors that name the property and no traceback for what a user can mend."""
 
     def __init__(self) -> None:
-        super().__init__([*COMPONENTS], PACKAGE, version=VERSION)
+        super().__init__([*COMPONENTS], PACKAGE, NAMESPACE, VERSION)
         schema = complete_schema(json.loads(self.schema or "{}"), self._list_python_names())
         self.schema = self.published = write_schema(schema)
 
@@ -73,7 +76,7 @@ class RotationGuardProvider(ComponentProvider):
         self.validate_resource_type(self._name, resource_type)
         component = resource_type.rpartition(":")[2]
         if component not in self._components:
-            raise InputPropertiesError(f"{resource_type} must be one of {', '.join(self._components)}")
+            raise InputPropertiesError(f"{resource_type} must be one of {', '.join(self._components)}", [])
         definition = self._component_defs[component]
         reader = InputReader(component, self._type_defs)
         args = reader.read(inputs, definition.inputs, definition.inputs_mapping)
@@ -84,12 +87,16 @@ class RotationGuardProvider(ComponentProvider):
             complaints = list(_complain_about_settings(args))
         errors, others = locate_complaints(complaints, definition.inputs)
         errors = [*reader.errors, *errors]
-        if errors or others:
-            raise InputPropertiesError("; ".join([f"{component} {name} cannot be deployed", *others]), errors)
+        if errors:
+            inputs_ = "1 input" if len(errors) == 1 else f"{len(errors)} inputs"
+            others.insert(0, f"{inputs_} cannot be deployed")
+        if others:
+            raise InputPropertiesError("; ".join(others), errors)
+        args = check_outputs(args)
         try:
             created = self._components[component](name, args, options)  # ty: ignore[invalid-argument-type]
         except pulumi.RunError as error:
-            raise InputPropertiesError(str(error)) from error
+            raise InputPropertiesError(str(error), []) from error
         return ConstructResult(created.urn, self.get_state(created, definition))
 
 
@@ -100,6 +107,17 @@ def _complain_about_settings(args: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{setting.key}{message}" for message in setting.check(to_camel_case, args[name]))
 
 
+class _Servicer(server.ProviderServicer):
+    """The SDK's server, which explains an error that shows only while Outputs become known, as it does others."""
+
+    async def _construct(self, request: proto.ConstructRequest, context: Any) -> proto.ConstructResponse:
+        try:
+            return await super()._construct(request, context)
+        except pulumi.RunError as error:
+            raise InputPropertiesError(str(error), []) from error
+
+
 def serve() -> None:
     """Serves the components until the engine ends this process; the engine's address is the first argument."""
-    main(RotationGuardProvider(), sys.argv[1:])
+    server.ProviderServicer = _Servicer  # ty: ignore[invalid-assignment]
+    server.main(RotationGuardProvider(), sys.argv[1:])

@@ -15,8 +15,8 @@ from pulumi.errors import InputPropertyErrorDetails
 from pulumi.output import Unknown
 from pulumi.provider.experimental.analyzer import PropertyDefinition, PropertyType, TypeDefinition
 
-from ..settings.checks import must_be
-from ..settings.declarations import SETTINGS
+from ..settings.checks import Check, must_be
+from ..settings.declarations import ARN_LISTS, SETTINGS
 from ..settings.removed import REMOVED
 from ..settings.setting import to_camel_case
 
@@ -144,6 +144,39 @@ def locate_complaints(
         else:
             others.append(complaint)
     return errors, others
+
+
+def check_outputs(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, of which Outputs that are settings fail the deployment where their value is wrong once known."""
+    checked = dict(args)
+    for name, setting in SETTINGS.items():
+        value = args.get(name)
+        if isinstance(value, pulumi.Output):
+            checked[name] = _check_later(value, setting.key, setting.check)
+        elif name in ARN_LISTS and value is not None:
+            checked[name] = [
+                _check_later(entry, f"{setting.key}[{index}]", _check_as_list(setting.check))
+                if isinstance(entry, pulumi.Output)
+                else entry
+                for index, entry in enumerate(value)
+            ]
+    return checked
+
+
+def _check_later(value: pulumi.Output[Any], path: str, check: Check) -> pulumi.Output[Any]:
+    def require(known: Any) -> Any:
+        for message in check(to_camel_case, known):
+            # The value may be secret.
+            allowed = message.partition(", got ")[0].strip()
+            raise pulumi.InputPropertyError(path, f"{allowed}, got an Output with another value")
+        return known
+
+    return value.apply(require)
+
+
+def _check_as_list(check: Check) -> Check:
+    """A check of a list for a single entry."""
+    return lambda format_key, entry: (message.removeprefix("[0]") for message in check(format_key, [entry]))
 
 
 def _describe_unknown(name: str, properties: Iterable[str], what: str) -> str:

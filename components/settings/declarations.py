@@ -356,7 +356,7 @@ _DECLARED = (
         "Stack",
         "pulumi.Input[str]",
         None,
-        stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias,"),
+        stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias"),
         "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
         "queues to SSE-SQS and log files to SSE-S3",
         ("audit", "events", "management_trail", "notifications", "remediation", "runtime", "trail"),

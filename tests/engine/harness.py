@@ -26,6 +26,8 @@ from tests.paths import ROOT
 
 BUILT = ROOT / ".engine" / "bin"
 PROJECT = "rotation-guard"
+NOT_CLONED = shutil.ignore_patterns(".venv", "venv", ".git", ".local", ".engine", ".validate", "__pycache__", "dist")
+"""What a fresh checkout does not have."""
 
 
 @functools.cache
@@ -42,6 +44,13 @@ def locate_engine() -> Path | None:
     output = subprocess.run([installed, "version"], capture_output=True, text=True, check=False).stdout
     version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", output)
     return Path(installed).resolve().parent if version and tuple(map(int, version.groups())) >= _OLDEST else None
+
+
+def locate_language_host(language: str) -> Path | None:
+    """The language host that `make engine` built, or that came with the `pulumi` on the PATH; None if there is none."""
+    engine = locate_engine()
+    path = engine / f"pulumi-language-{language}" if engine else None
+    return path if path and path.is_file() else None
 
 
 def _read_oldest() -> tuple[int, ...]:
@@ -114,6 +123,9 @@ def make_environment(folder: Path, aws: Aws) -> dict[str, str]:
     # The Automation API looks for `bin/pulumi` below the root of a command.
     (folder / "bin" / "pulumi").unlink(missing_ok=True)
     (folder / "bin" / "pulumi").symlink_to(engine / "pulumi")
+    if yaml_host := locate_language_host("yaml"):
+        (folder / "bin" / yaml_host.name).unlink(missing_ok=True)
+        (folder / "bin" / yaml_host.name).symlink_to(yaml_host)
     return {
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "none",
@@ -147,23 +159,30 @@ class EngineStack:
         config: Mapping[str, Any] | None = None,
         run_program: Callable[[], None] | None = None,
     ) -> None:
-        self.folder, self.name = folder, stack
-        self.log = folder / "provider.jsonl"
-        self._file = folder / "project" / f"Pulumi.{stack}.yaml"
-        self._environment = make_environment(folder, aws) | _SAVE_AT_THE_END
-        (folder / "project").mkdir(exist_ok=True)
-        shutil.copy(ROOT / "Pulumi.yaml", folder / "project")
+        project = folder / "project"
+        project.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "Pulumi.yaml", project)
+        self._prepare(folder, aws, stack, project)
         self.configure(config or {})
         self._stack = automation.create_or_select_stack(
             stack,
             project_name=PROJECT,
             program=run_program or run_product,
-            work_dir=str(folder / "project"),
-            opts=automation.LocalWorkspaceOptions(
-                work_dir=str(folder / "project"),
-                env_vars=self._environment,
-                pulumi_command=automation.PulumiCommand(root=str(folder), skip_version_check=True),
-            ),
+            work_dir=str(project),
+            opts=self._workspace_options(project),
+        )
+
+    def _prepare(self, folder: Path, aws: Aws, stack: str, project: Path) -> None:
+        self.folder, self.name = folder, stack
+        self.log = folder / "provider.jsonl"
+        self._file = project / f"Pulumi.{stack}.yaml"
+        self._environment = make_environment(folder, aws) | _SAVE_AT_THE_END
+
+    def _workspace_options(self, project: Path) -> automation.LocalWorkspaceOptions:
+        return automation.LocalWorkspaceOptions(
+            work_dir=str(project),
+            env_vars=self._environment,
+            pulumi_command=automation.PulumiCommand(root=str(self.folder), skip_version_check=True),
         )
 
     def read_config(self) -> dict[str, Any]:
@@ -255,6 +274,30 @@ class EngineStack:
             return Outcome(steps, messages or [str(error)], {}, True, violations)
         outputs = {key: output.value for key, output in getattr(result, "outputs", {}).items()}
         return Outcome(steps, messages, outputs, False, violations)
+
+
+class ProgramStack(EngineStack):
+    """One stack of a program in a folder of a fresh checkout, run by the language host that its `Pulumi.yaml` names.
+
+    The dependencies of the plugin are installed there.
+    """
+
+    def __init__(self, folder: Path, aws: Aws, program: str, stack: str = "dev") -> None:
+        checkout = folder / "checkout"
+        shutil.copytree(ROOT, checkout, ignore=NOT_CLONED)
+        (checkout / "plugin" / "venv").symlink_to(sys.prefix)
+        self.project = checkout / program
+        self._prepare(folder, aws, stack, self.project)
+        self._stack = automation.create_or_select_stack(
+            stack, work_dir=str(self.project), opts=self._workspace_options(self.project)
+        )
+
+    def change_program(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Changes the program, which is a `Pulumi.yaml` with resources."""
+        path = self.project / "Pulumi.yaml"
+        program = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(program)
+        path.write_text(yaml.safe_dump(program), encoding="utf-8")
 
 
 def run_product() -> None:

@@ -95,15 +95,19 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.RunResponse(error=error, bail=ended == _EXPLAINED_ERROR)
 
     def RunPlugin(self, request, context):  # noqa: N802
-        """Serves a policy pack until the engine ends it."""
+        """Serves a policy pack, or a plugin with components, until the engine ends it."""
         try:
             python = _find_python(request.info)
         except NoEnvironment as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         folder = request.info.program_directory
-        pack = [python, "-u", "-m", "pulumi.policy", *request.args, folder]
+        if request.kind == "analyzer":
+            command, working_directory = [python, "-u", "-m", "pulumi.policy", *request.args, folder], folder
+        else:
+            # As pulumi-language-python starts a plugin that has a `__main__.py`: in the folder of the program.
+            command, working_directory = [python, folder, *request.args], request.pwd
         environment = dict(variable.partition("=")[::2] for variable in request.env)
-        for kind, value in _run(pack, folder, environment, context):
+        for kind, value in _run(command, working_directory, environment, context):
             yield language_pb2.RunPluginResponse(**{kind: value})
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.harness import ROOT, make_environment
+from tests.engine.harness import NOT_CLONED, ROOT, make_environment
 
-NOT_CLONED = shutil.ignore_patterns(".venv", "venv", ".git", ".local", ".engine", ".validate", "__pycache__", "dist")
 PRINTED = re.compile(
     r"^\$ ((?:pulumi (?:install|preview|up|stack)|\.venv/bin/python -m policies.check).*?)(?: +#.*)?$", re.MULTILINE
 )

@@ -16,6 +16,7 @@ from tests.components.samples.everything import EVERYTHING, KEY
 UNKNOWN = rpc.deserialize_property(rpc.UNKNOWN, keep_unknowns=True)
 """What an input is that is not known at a preview, where the engine sends no Output."""
 EMAIL = {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"}
+SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/shop/web"
 Construct = Callable[..., recording.Recording]
 
 
@@ -112,7 +113,7 @@ def test_an_output_arrives_where_a_value_may_be_known_later(construct):
     def inputs() -> dict[str, Any]:
         return {
             "kmsKeyArn": pulumi.Output.secret(KEY),
-            "restartTargets": [pulumi.Output.from_input("arn:aws:ecs:eu-west-1:111122223333:service/shop/web")],
+            "restartTargets": [pulumi.Output.from_input(SERVICE)],
             "subscriptions": [
                 {
                     **EMAIL,
@@ -210,6 +211,23 @@ def test_an_output_is_refused_where_a_plain_value_is_needed(make, path, kind, in
     assert errors == {path: f"must be {kind} that is known before the deployment and not secret, got an Output"}
 
 
+@pytest.mark.parametrize(
+    ("inputs", "path", "allowed"),
+    [
+        (lambda value: {"kmsKeyArn": value}, "kmsKeyArn", "must be the ARN of a KMS key, not of an alias, got an"),
+        (lambda value: {"restartTargets": [SERVICE, value]}, "restartTargets[1]", "must be the ARN of an ECS service "),
+    ],
+)
+def test_an_output_with_a_wrong_value_fails_once_it_is_known(inputs, path, allowed, construct):
+    with pytest.raises(pulumi.InputPropertyError) as refused:
+        construct("RotationGuard", lambda: inputs(pulumi.Output.secret("hidden")))
+
+    assert refused.value.property_path == path
+    assert refused.value.reason.startswith(allowed)
+    assert refused.value.reason.endswith(", got an Output with another value")
+    assert "hidden" not in refused.value.reason
+
+
 def test_an_output_in_an_event_pattern_is_refused(refusal):
     rule = {"name": "shop", "to": "audit"}
 
@@ -230,9 +248,7 @@ def test_a_name_that_is_too_long_is_no_ones_input(construct):
     with pytest.raises(InputPropertiesError) as refused:
         construct("RotationGuard", {}, name="a" * 40)
 
-    assert refused.value.message.startswith(
-        f"RotationGuard {'a' * 40} cannot be deployed; the component's name must be"
-    )
+    assert refused.value.message.startswith("the component's name must be at most ")
     assert refused.value.errors == []
 
 

@@ -1,0 +1,241 @@
+"""Programs in YAML place the components through the plugin, which the engine starts from `plugin/` in a checkout."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from components.settings.declarations import SETTINGS
+from tests.engine.harness import ProgramStack, locate_language_host
+
+pytestmark = pytest.mark.skipif(
+    locate_language_host("yaml") is None,
+    reason="no language host for YAML: `make engine` builds one where Go is installed, or it comes with `pulumi`",
+)
+GUARD = "rotation-guard:index:RotationGuard"
+SECRET = "not-to-be-shown"
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def stack(aws, tmp_path_factory) -> ProgramStack:
+    """The example, deployed."""
+    stack = ProgramStack(tmp_path_factory.mktemp("yaml"), aws, "examples/yaml")
+    up = stack.up()
+    assert (up.failed, up.messages) == (False, [])
+    return stack
+
+
+@pytest.fixture
+def program(stack) -> Iterator[Callable[[Change], None]]:
+    """Changes the program of the example for one test."""
+    path = stack.project / "Pulumi.yaml"
+    example = path.read_text(encoding="utf-8")
+    yield stack.change_program
+    path.write_text(example, encoding="utf-8")
+
+
+def set_inputs(**inputs: Any) -> Change:
+    return lambda program: program["resources"]["guard"]["properties"].update(inputs)
+
+
+def place(resources: dict[str, Any]) -> Change:
+    def change(program: dict[str, Any]) -> None:
+        program["resources"] = resources
+        program["outputs"] = {}
+
+    return change
+
+
+def list_resources(stack: ProgramStack) -> dict[str, dict[str, Any]]:
+    resources = stack.export()["deployment"]["resources"]
+    return {f"{resource['type']} {resource['urn'].rpartition('::')[2]}": resource for resource in resources}
+
+
+def test_the_example_deploys_and_its_settings_arrive(stack, aws):
+    resources = list_resources(stack)
+
+    component = resources[f"{GUARD} guard"]
+    [check] = [name for name in resources if name.endswith(" guard-audit-check") and "lambda/function:" in name]
+    variables = resources[check]["inputs"]["environment"]["variables"]
+    topic = component["outputs"]["critical_topic_arn"]
+    subscribed = aws.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    described = aws.client("lambda").get_function(FunctionName=resources[check]["id"])
+    assert variables["MAX_AGE_DAYS"] == "60"
+    assert variables["MAX_AGE_CLASSES"]
+    assert described["Tags"]["team"] == "platform"
+    assert [(entry["Protocol"], entry["Endpoint"]) for entry in subscribed] == [("email", "on-call@example.com")]
+    assert len(resources) > 150
+
+
+def test_its_outputs_are_those_of_the_component(stack):
+    outputs = stack.up().outputs
+    component = list_resources(stack)[f"{GUARD} guard"]["outputs"]
+
+    assert outputs == {
+        "criticalTopicArn": component["critical_topic_arn"],
+        "statusTableName": component["status_table_name"],
+        "dashboardUrl": component["dashboard_url"],
+    }
+
+
+def test_an_update_without_a_change_changes_nothing(stack):
+    preview, up = stack.preview(), stack.up()
+
+    assert (preview.failed, up.failed) == (False, False)
+    assert len(up.steps) > 150
+    assert (preview.changes(), up.changes()) == ([], [])
+
+
+def test_a_changed_setting_changes_only_what_it_concerns(stack, program):
+    program(set_inputs(maxAgeDays=61))
+
+    changed = stack.preview().changes()
+
+    assert {(step.op, step.name) for step in changed if step.type.startswith("aws:")} == {
+        ("update", "guard-audit-check")
+    }
+
+
+@pytest.mark.parametrize(
+    ("inputs", "path", "reason"),
+    [
+        ({"maxAgeDays": -7}, "maxAgeDays with value -7", "must be an integer from 0 to 3650, got -7"),
+        (
+            {"subscriptions": [{"topic": "critical", "protocol": "email", "endpoint": "nobody"}]},
+            'subscriptions[0].endpoint with value "nobody"',
+            'must be an e-mail address for protocol email, got "nobody"',
+        ),
+        (
+            {"tags": {"team": {"fn::secret": SECRET}}},
+            "tags.team with value <secret>",
+            "must be text that is known before the deployment and not secret, got an Output",
+        ),
+        (
+            {"maxAgeClasses": {"fn::secret": [{"days": 1, "name": SECRET}]}},
+            "maxAgeClasses with value <secret>",
+            "must be a list that is known before the deployment and not secret, got an Output",
+        ),
+    ],
+)
+def test_a_bad_input_is_one_sentence_with_its_property(inputs, path, reason, stack, program):
+    program(set_inputs(**inputs))
+
+    preview, up = stack.preview(), stack.up()
+
+    for outcome in (preview, up):
+        assert outcome.failed
+        assert outcome.changes() == []
+        [message] = [message for message in outcome.messages if "has a problem" in message]
+        head, *lines = [line.strip() for line in message.splitlines()]
+        assert head == f"{GUARD} resource 'guard' has a problem: 1 input cannot be deployed"
+        assert lines == [f"- property {path} has a problem: {reason}"]
+        assert SECRET not in "".join(outcome.messages)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "complaint"),
+    [
+        ({"maxAgeDays": "seven"}, "maxAgeDays: Cannot assign type 'string' to type 'integer'"),
+        ({"maxAgeDay": 7}, "Existing properties are: maxAgeDays"),
+    ],
+)
+def test_the_schema_lets_the_language_refuse_what_does_not_fit(inputs, complaint, stack, program):
+    program(set_inputs(**inputs))
+
+    preview = stack.preview()
+
+    assert preview.failed
+    assert complaint in "".join(preview.messages)
+
+
+def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
+    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack.change_program(
+        place(
+            {
+                "status": {"type": "rotation-guard:AuditStatus", "properties": {"deletionProtection": False}},
+                "trail": {
+                    "type": "rotation-guard:AuditTrail",
+                    "properties": {
+                        "statusTableName": "${status.tableName}",
+                        "statusTableArn": "${status.tableArn}",
+                        "deletionProtection": False,
+                    },
+                },
+                "topics": {
+                    "type": "rotation-guard:Notifications",
+                    "properties": {
+                        "subscriptions": [
+                            {
+                                "topic": "failures",
+                                "protocol": "email",
+                                "endpoint": {"fn::secret": f"{SECRET}@example.com"},
+                                "filterPolicy": {"detail": {"attempts": [{"numeric": [">", 1]}]}},
+                            }
+                        ]
+                    },
+                },
+            }
+        )
+    )
+
+    preview, up, again = stack.preview(), stack.up(), stack.up()
+
+    resources = list_resources(stack)
+    [writer] = [name for name in resources if name.endswith(" trail-writer") and "lambda/function:" in name]
+    [subscription] = [name for name in resources if "topicSubscription:" in name]
+    table = resources["aws:dynamodb/table:Table status"]["id"]
+    assert (preview.failed, up.failed, up.messages, again.changes()) == (False, False, [], [])
+    assert resources[writer]["inputs"]["environment"]["variables"]["STATUS_TABLE_NAME"] == table
+    assert '"numeric": [">", 1]' in resources[subscription]["inputs"]["filterPolicy"]
+    [state] = stack.folder.glob("state/.pulumi/stacks/*/dev.json")
+    assert resources[subscription]["inputs"]["endpoint"]["plaintext"] == f'"{SECRET}@example.com"'
+    assert SECRET not in state.read_text(encoding="utf-8")
+    assert not stack.destroy().failed
+
+
+def test_an_output_with_a_wrong_value_fails_once_it_is_known_with_its_property(aws, tmp_path):
+    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    guard = {"restartTargets": ["${status.tableArn}"], "deletionProtection": False}
+    status = {"type": "rotation-guard:AuditStatus", "properties": {"deletionProtection": False}}
+    stack.change_program(place({"status": status, "guard": {"type": GUARD, "properties": guard}}))
+
+    up = stack.up()
+
+    message = "\n".join(up.messages)
+    assert up.failed
+    assert "- property restartTargets[0] with value" in message
+    assert "must be the ARN of an ECS service (service/cluster/name), a Lambda function or an SSM document" in message
+    assert "Traceback" not in message
+    assert ".py" not in message
+    assert not stack.destroy().failed
+
+
+def test_an_endpoint_in_another_region_is_refused_without_a_traceback(aws, tmp_path):
+    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    endpoint = {"fn::secret": f"arn:aws:sqs:us-east-1:111122223333:{SECRET}"}
+    subscription = {"topic": "critical", "protocol": "sqs", "name": "elsewhere", "endpoint": endpoint}
+    topics = {"type": "rotation-guard:Notifications", "properties": {"subscriptions": [subscription]}}
+    stack.change_program(place({"topics": topics}))
+
+    up = stack.up()
+
+    assert up.failed
+    [message] = [message for message in up.messages if "has a problem" in message]
+    assert message.startswith(
+        "rotation-guard:index:Notifications resource 'topics' has a problem: the endpoint of "
+        "topics-critical-sqs-elsewhere must be in the account and Region of its topic"
+    )
+    assert len(message.splitlines()) == 1
+    assert SECRET not in message
+    assert not stack.destroy().failed
+
+
+def test_every_setting_is_an_input_in_yaml(aws, tmp_path):
+    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack.change_program(set_inputs(notASetting=1))
+
+    message = "".join(stack.preview().messages)
+
+    assert f"and {len(SETTINGS) - 5} others" in message
