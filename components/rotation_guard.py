@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Alias, Output, ResourceOptions
 
 from .audit.audit_status import AuditStatus, AuditStatusArgs
 from .audit.audit_trail import AuditTrail, AuditTrailArgs
@@ -246,7 +246,8 @@ class RotationGuard(pulumi.ComponentResource):
         if args.get("demo"):
             demo = DemoSecrets(f"{name}-demo", {**select(args, DemoSecretsArgs), "runtime": runtime}, child)
         remediation = Remediation(
-            f"{name}-remediation",
+            # Short, as the names of its functions begin like this.
+            f"{name}-repair",
             {
                 **select(args, RemediationArgs),
                 **_add_demo_functions(args, demo),
@@ -255,7 +256,7 @@ class RotationGuard(pulumi.ComponentResource):
                 "critical_topic_arn": notifications.critical_topic_arn,
                 "runtime": runtime,
             },
-            child,
+            ResourceOptions(parent=self, aliases=[Alias(name=f"{name}-remediation")]),
         )
         events = RotationEvents(
             f"{name}-events",

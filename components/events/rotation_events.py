@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Alias, Output, ResourceOptions
 from pulumi_aws import cloudwatch, lambda_, sqs
 
 from .. import iam_policies
@@ -66,6 +66,13 @@ class RotationEventsArgs(TypedDict):
     # end settings
 
 
+_FORMER_ROUTES = {
+    "service": "service-events",
+    "calls": "api-calls",
+    "labels": "label-updates",
+    "success": "succeeded",
+}
+"""Routes whose names were longer in earlier releases."""
 _FUNCTION = ("start_function_arn", "start_function_name")
 """Arguments that are given together."""
 _DESTINATION_ARGS = {
@@ -109,11 +116,11 @@ class RotationEvents(pulumi.ComponentResource):
                 ("failures", "audit", "remediation"),
             ),
             "stalled": ("Incidents whose execution has died", event_patterns.STALLED_INCIDENTS, ("remediation",)),
-            "service-events": ("What else a rotation reports", event_patterns.OTHER_SERVICE_EVENTS, ("audit",)),
-            "api-calls": ("Calls that change a rotation or a version", event_patterns.API_CALLS, ("audit",)),
-            "label-updates": ("Labels that moved to another version", event_patterns.LABEL_UPDATES, ("audit",)),
+            "service": ("What else a rotation reports", event_patterns.OTHER_SERVICE_EVENTS, ("audit",)),
+            "calls": ("Calls that change a rotation or a version", event_patterns.API_CALLS, ("audit",)),
+            "labels": ("Labels that moved to another version", event_patterns.LABEL_UPDATES, ("audit",)),
             # Two events report a new value: one needs a trail, the other does not.
-            "succeeded": ("Rotations that succeeded", event_patterns.ROTATION_SUCCESSES, ("remediation",)),
+            "success": ("Rotations that succeeded", event_patterns.ROTATION_SUCCESSES, ("remediation",)),
             "moved": ("AWSCURRENT moved to another version", event_patterns.NEW_VALUES, ("remediation",)),
         }
         extra_routes = {
@@ -141,7 +148,7 @@ class RotationEvents(pulumi.ComponentResource):
                 event_bus_name=args.get("event_bus_name"),
                 state="ENABLED",
                 tags=tags,
-                opts=child,
+                opts=_renamed(name, route, child),
             )
             for route, (description, pattern, _) in routes.items()
         }
@@ -184,7 +191,7 @@ class RotationEvents(pulumi.ComponentResource):
                     function=args["start_function_name"],
                     principal="events.amazonaws.com",
                     source_arn=rules[route].arn,
-                    opts=child,
+                    opts=_renamed(name, route, child, "-remediation"),
                 )
                 for route, (_, _, to) in routes.items()
                 if "remediation" in to
@@ -201,7 +208,12 @@ class RotationEvents(pulumi.ComponentResource):
                     arn=destinations[destination],
                     dead_letter_config={"arn": dead_letters.arn},
                     retry_policy={**RETRY_POLICY},
-                    opts=ResourceOptions(parent=self, depends_on=[admission, *needed]),
+                    opts=_renamed(
+                        name,
+                        route,
+                        ResourceOptions(parent=self, depends_on=[admission, *needed]),
+                        f"-{destination}",
+                    ),
                 )
 
         self.dead_letters_arn = dead_letters.arn
@@ -209,6 +221,13 @@ class RotationEvents(pulumi.ComponentResource):
         self.dead_letters_name = dead_letters.name
         self.rule_names = {route: rule.name for route, rule in rules.items()}
         self.register_outputs({output: getattr(self, output) for output in type(self).__annotations__})
+
+
+def _renamed(name: str, route: str, opts: ResourceOptions, end: str = "") -> ResourceOptions:
+    """The options of a route's resource, which finds it in the state of a release that called the route otherwise."""
+    if route not in _FORMER_ROUTES:
+        return opts
+    return ResourceOptions.merge(opts, ResourceOptions(aliases=[Alias(name=f"{name}-{_FORMER_ROUTES[route]}{end}")]))
 
 
 def _list_destinations(args: RotationEventsArgs) -> dict[str, pulumi.Input[str]]:

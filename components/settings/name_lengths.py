@@ -22,15 +22,15 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Create
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html,
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 LONGEST_ENDS = {
-    "RotationGuard": (RULE, "-events-service-events"),
+    "RotationGuard": (FUNCTION, "-repair-diagnose"),
     "AuditStatus": (TABLE, ""),
     "AuditTrail": (FUNCTION, "-writer"),
     "DemoSecrets": (FUNCTION, "-rotation"),
     "Notifications": (QUEUE, "-dead-letters"),
-    "Observability": (ALARM, "-rule-service-events-failed"),
+    "Observability": (ALARM, "-unstarted-remediations"),
     "Remediation": (FUNCTION, "-diagnose"),
     "RotationAudit": (ROLE, "-schedule"),
-    "RotationEvents": (RULE, "-service-events"),
+    "RotationEvents": (RULE, "-service"),
 }
 """Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A
 ManagementTrail cuts and rewrites its name for its bucket."""

@@ -26,7 +26,7 @@ _POLICIES = {
 """The steps of remediation whose roles take in a list, or two."""
 _DEMO = {"probe_functions": "demo-probe", "rotation_functions": "demo-rotation"}
 """The functions that the demo adds."""
-_ROUTES = ("failed", "stuck", "stalled", "service-events", "api-calls", "label-updates", "succeeded", "moved")
+_ROUTES = ("failed", "stuck", "stalled", "service", "calls", "labels", "success", "moved")
 """The component's own rules."""
 _SHORT_REGION = "eu-west-1"
 _LONGEST_PLACE = ("aws-us-gov", "ap-southeast-1", "1" * 12)
@@ -94,8 +94,8 @@ def complain_about_queue_policy(
 
 def _write_policy(step: str, component: str, place: Sequence[str], lists: Mapping[str, list[str]], key: Any) -> str:
     """The policy of a step's role, as the component of this name will make it."""
-    incidents = _write_arn(place, "dynamodb", f"table/{_lengthen(component, 'remediation-incidents')}")
-    switch = _write_arn(place, "ssm", f"parameter/{_lengthen(component, 'remediation-kill-switch')}")
+    incidents = _write_arn(place, "dynamodb", f"table/{_lengthen(component, 'repair-incidents')}")
+    switch = _write_arn(place, "ssm", f"parameter/{_lengthen(component, 'repair-kill-switch')}")
     targets = lists["restart_targets"]
     statements: Mapping[str, list[Statement]] = {
         "probe": permissions.probe(lists["probe_functions"]),
@@ -103,7 +103,7 @@ def _write_policy(step: str, component: str, place: Sequence[str], lists: Mappin
         "restart": permissions.restart(place, incidents, switch, targets, lists["restart_role_arns"]),
         "watch": permissions.watch(place, incidents, targets),
     }
-    log_group = _write_arn(place, "logs", f"log-group:/aws/lambda/{_lengthen(component, f'remediation-{step}')}")
+    log_group = _write_arn(place, "logs", f"log-group:/aws/lambda/{_lengthen(component, f'repair-{step}')}")
     return write_function_policy(statements[step], log_group, None, key if isinstance(key, str) else None)
 
 

@@ -29,7 +29,7 @@ REPLACED = {
     "audit_queue_arn": {"guard-trail-events", "guard-trail-dead-letters"},
     "audit_trail_table_arn": {"guard-trail-record"},
     "status_table_arn": {"guard-audit-status"},
-    "incidents_table_arn": {"guard-remediation-incidents"},
+    "incidents_table_arn": {"guard-repair-incidents"},
     "event_bus_name": set(),
 }
 """What each takes the place of, by logical names."""

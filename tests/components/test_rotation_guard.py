@@ -144,7 +144,7 @@ def test_settings_reach_the_functions(full):
     assert [age_class["days"] for age_class in json.loads(check["MAX_AGE_CLASSES"])] == [7, 365]
     days = {function["environment"]["variables"].get("HISTORY_DAYS") for function in functions.values()}
     assert days == {"10", None}
-    claim, diagnose = (functions[f"guard-remediation-{step}"]["environment"] for step in ("claim", "diagnose"))
+    claim, diagnose = (functions[f"guard-repair-{step}"]["environment"] for step in ("claim", "diagnose"))
     assert claim["variables"]["SETTLE_MINUTES"] == "1"
     assert diagnose["variables"]["REMEDIATION_MODE"] == "repair"
 
@@ -183,7 +183,7 @@ def test_rules_target_the_topic_the_queue_and_the_workflow_of_this_stack(plain):
     assert targets == {
         plain.named(TOPIC, "guard-failures").arn,
         plain.named(QUEUE, "guard-trail-events").arn,
-        plain.named(FUNCTION, "guard-remediation-start").arn,
+        plain.named(FUNCTION, "guard-repair-start").arn,
     }
 
 
@@ -199,7 +199,7 @@ def test_writer_and_audit_share_the_status_table(plain):
 
 
 def test_the_audit_reads_the_audit_trail_and_the_incidents_of_this_stack(plain):
-    record, incidents = plain.named(TABLE, "guard-trail-record"), plain.named(TABLE, "guard-remediation-incidents")
+    record, incidents = plain.named(TABLE, "guard-trail-record"), plain.named(TABLE, "guard-repair-incidents")
     variables = plain.named(FUNCTION, "guard-audit-check").inputs["environment"]["variables"]
 
     assert variables["AUDIT_TRAIL_TABLE_NAME"] == record.outputs["name"]
@@ -262,7 +262,7 @@ def test_children_do_not_inherit_the_options_of_the_caller(run, plain):
     assert (root.aliases, root.protect) == (("formerly",), True)
     assert len(children) > 50
     # The kill switch keeps its current value; functions and log groups keep their names.
-    own = {(child.type, child.ignore_changes) for child in children if child.aliases or child.ignore_changes}
+    own = {(child.type, child.ignore_changes) for child in children if child.ignore_changes}
     [ignored_inputs] = {ignored for type_, ignored in own if type_ == PARAMETER}
     assert set(ignored_inputs) > {"value", "description", "tags"}
     assert own == {
@@ -271,6 +271,7 @@ def test_children_do_not_inherit_the_options_of_the_caller(run, plain):
         (LOG_GROUP, ("name",)),
         (LOG_GROUP, ("name", "namePrefix")),
     }
+    assert "formerly" not in {alias for child in children for alias in child.aliases}
     assert recording.shape() == plain.shape()
     # Children inherit protection by Pulumi itself: nothing is protected unless the caller asks for it.
     assert not [resource.urn for resource in plain.resources if resource.protect]
@@ -329,15 +330,15 @@ def test_the_outputs_identify_the_resources(full):
     assert full.outputs["function_name"] == full.named(FUNCTION, "guard-audit-check").outputs["name"]
     assert full.outputs["schedule_name"] == full.named(SCHEDULE, "guard-audit").outputs["name"]
     assert full.outputs["schedule_expression"] == "cron(0 6 ? * * *)"
-    assert full.outputs["state_machine_arn"] == full.named(MACHINE, "guard-remediation").arn
-    switch = full.named("aws:ssm/parameter:Parameter", "guard-remediation-kill-switch")
+    assert full.outputs["state_machine_arn"] == full.named(MACHINE, "guard-repair").arn
+    switch = full.named("aws:ssm/parameter:Parameter", "guard-repair-kill-switch")
     assert full.outputs["kill_switch_parameter_name"] == switch.outputs["name"]
     for output, table in {
         "table_name": "guard-audit-history",
         "status_table_name": "guard-audit-status",
         "runs_table_name": "guard-audit-runs",
         "audit_trail_table_name": "guard-trail-record",
-        "incidents_table_name": "guard-remediation-incidents",
+        "incidents_table_name": "guard-repair-incidents",
     }.items():
         assert full.outputs[output] == full.named(TABLE, table).outputs["name"]
     queues = {
@@ -345,7 +346,7 @@ def test_the_outputs_identify_the_resources(full):
         "undelivered_events_dead_letters_url": "guard-events-dead-letters",
         "unrecorded_events_dead_letters_url": "guard-trail-dead-letters",
         "audit_dead_letters_url": "guard-trail-dead-letters",
-        "unstarted_remediations_dead_letters_url": "guard-remediation-dead-letters",
+        "unstarted_remediations_dead_letters_url": "guard-repair-dead-letters",
         "failed_audits_dead_letters_url": "guard-audit-dead-letters",
         "undelivered_notices_dead_letters_url": "guard-dead-letters",
     }
@@ -381,9 +382,9 @@ def test_the_log_group_is_named_after_the_function(full):
 
 
 def test_the_log_group_of_the_workflow_has_the_prefix_for_vended_logs(full):
-    group = full.named(LOG_GROUP, "guard-remediation-workflow")
+    group = full.named(LOG_GROUP, "guard-repair-workflow")
 
-    assert group.inputs["namePrefix"] == "/aws/vendedlogs/states/guard-remediation-"
+    assert group.inputs["namePrefix"] == "/aws/vendedlogs/states/guard-repair-"
     assert "name" not in group.inputs
 
 

@@ -98,6 +98,6 @@ def test_every_role_that_sends_or_reads_may_use_the_key(full):
         if statement["Resource"] == KEY and "kms:Decrypt" in statement["Action"]
     }
 
-    remediation = {f"guard-remediation-{step}" for step in ("start", "notify", "workflow")}
+    remediation = {f"guard-repair-{step}" for step in ("start", "notify", "workflow")}
     assert remediation | {"guard-audit-schedule", "guard-audit-check", "guard-trail-writer"} <= needing
     assert needing <= using

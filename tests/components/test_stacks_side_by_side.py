@@ -52,7 +52,7 @@ def test_rules_wait_for_the_reports_of_their_own_stack_alone(everything):
     [table] = [
         resource.outputs["name"]
         for resource in everything.of_type("aws:dynamodb/table:Table")
-        if resource.name == "guard-remediation-incidents"
+        if resource.name == "guard-repair-incidents"
     ]
     assert set(own) == {"guard-events-stuck", "guard-events-stalled"}
     assert all(pattern["detail"]["incidents_table"] == [table] for pattern in own.values())

@@ -19,11 +19,11 @@ MATCHING_RULES = {
     "test-rotation-failed": {"failed"},
     "rotation-stuck": {"stuck"},
     "incident-stalled": {"stalled"},
-    "rotation-started": {"service-events"},
-    "rotation-succeeded": {"service-events", "succeeded"},
-    "put-secret-value": {"api-calls"},
+    "rotation-started": {"service"},
+    "rotation-succeeded": {"service", "success"},
+    "put-secret-value": {"calls"},
     "get-secret-value": set(),
-    "secret-label-updated": {"label-updates", "moved"},
+    "secret-label-updated": {"labels", "moved"},
     "instance-stopped": {"extra-instance-state"},
 }
 """The rules that each recorded event matches, in the dev stack."""
@@ -103,7 +103,7 @@ def test_without_drill_no_drill_matches(prod, recorded, name):
 @pytest.mark.parametrize("name", ["rotation-stuck", "incident-stalled"])
 def test_what_another_stack_of_the_account_reports_is_left_to_it(dev, prod, recorded, name):
     event = recorded(name)
-    event["detail"]["incidents_table"] = "rotation-guard-remediation-incidents-9f8e7d6"
+    event["detail"]["incidents_table"] = "rotation-guard-repair-incidents-9f8e7d6"
 
     assert matching_rules(rules_of(dev), event) == set()
     assert matching_rules(rules_of(prod), event) == set()
@@ -113,7 +113,7 @@ def test_what_another_stack_of_the_account_reports_is_left_to_it(dev, prod, reco
 def test_a_drill_for_one_stack_is_left_to_it(dev, recorded, name):
     drill = {**recorded(name), "source": "rotation-guard.drill"}
     for table, expected in (
-        ("rotation-guard-remediation-incidents-0a1b2c3", MATCHING_RULES[name]),
+        ("rotation-guard-repair-incidents-0a1b2c3", MATCHING_RULES[name]),
         # An extra rule is as its author wrote it.
         ("another", {rule for rule in MATCHING_RULES[name] if rule.startswith("extra-")}),
     ):
@@ -130,7 +130,7 @@ def test_a_future_service_event_of_aws_is_recorded(dev, recorded):
     event = recorded("rotation-started")
     event["detail"]["eventName"] = "RotationPostponed"
 
-    assert matching_rules(rules_of(dev), event) == {"service-events"}
+    assert matching_rules(rules_of(dev), event) == {"service"}
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_every_call_that_changes_a_rotation_or_a_version_is_recorded(dev, record
     event = recorded("put-secret-value")
     event["detail"]["eventName"] = call
 
-    assert matching_rules(rules_of(dev), event) == {"api-calls"}
+    assert matching_rules(rules_of(dev), event) == {"calls"}
 
 
 def test_a_custom_label_is_recorded_but_is_no_new_value(dev, recorded):
     event = recorded("secret-label-updated")
     event["detail"]["labelUpdated"] = "BLUE"
 
-    assert matching_rules(rules_of(dev), event) == {"label-updates"}
+    assert matching_rules(rules_of(dev), event) == {"labels"}
 
 
 @pytest.mark.parametrize("name", MATCHING_RULES)
@@ -168,7 +168,7 @@ def test_the_tutorials_pattern_has_the_wrong_detail_type(dev, recorded):
     failed, succeeded = recorded("rotation-failed"), recorded("rotation-succeeded")
 
     assert matching_rules(rules_of(dev), failed) == {"failed"}
-    assert matching_rules(rules_of(dev), succeeded) == {"service-events", "succeeded"}
+    assert matching_rules(rules_of(dev), succeeded) == {"service", "success"}
     # With AWS's own detail-type, their pattern would match both.
     corrected = {**TUTORIALS, "detail-type": ["AWS Service Event via CloudTrail"]}
     assert matches(corrected, failed)

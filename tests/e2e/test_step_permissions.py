@@ -39,7 +39,7 @@ def acting_as(stack):
     roles = {role["RoleName"]: role["Arn"] for page in pages for role in page["Roles"]}
 
     def client(step, service):
-        [arn] = [arn for name, arn in roles.items() if name.startswith(f"rotation-guard-remediation-{step}-")]
+        [arn] = [arn for name, arn in roles.items() if name.startswith(f"rotation-guard-repair-{step}-")]
         credentials = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"as-{step}")["Credentials"]
         return boto3.client(
             service,

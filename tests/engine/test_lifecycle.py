@@ -110,7 +110,7 @@ def test_a_destroyed_stack_retains_only_the_logs_of_repairs_and_can_be_deployed_
     retained = {
         f"{resource['type']} {resource['id']}"
         for resource in deployed.stack.export()["deployment"]["resources"]
-        if resource["urn"].rpartition("::")[2].removeprefix("rotation-guard-remediation-") in ACTING
+        if resource["urn"].rpartition("::")[2].removeprefix("rotation-guard-repair-") in ACTING
         and resource["type"] == "aws:cloudwatch/logGroup:LogGroup"
     }
 

@@ -246,7 +246,7 @@ def test_everything_that_is_wrong_is_said_at_once(refusal):
 
 def test_a_name_that_is_too_long_is_no_ones_input(construct):
     with pytest.raises(InputPropertiesError) as refused:
-        construct("RotationGuard", {}, name="a" * 40)
+        construct("RotationGuard", {}, name="a" * 41)
 
     assert refused.value.message.startswith("the component's name must be at most ")
     assert refused.value.errors == []

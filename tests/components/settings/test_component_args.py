@@ -28,7 +28,7 @@ ARGS = {
     DemoSecrets: {},
     ManagementTrail: {"regional_arn": f"arn:aws:sqs:{AT}:queue"},
     Notifications: {"subscriptions": [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:q"}]},
-    Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service-events": "r"}, "steps": {"claim": FUNCTION}},
+    Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service": "r"}, "steps": {"claim": FUNCTION}},
     Remediation: {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC},
     RotationAudit: {},
     RotationEvents: {

@@ -111,7 +111,7 @@ def test_a_component_rejects_a_name_that_is_too_long_before_creating_resources(r
 
     def program():
         with pytest.raises(InvalidSettings, match=f"the component's name must be at most {LONGEST_NAME} characters"):
-            RotationGuard("n" * 40)
+            RotationGuard("n" * 41)
         rejections.append(True)
 
     assert run(program).resources == []

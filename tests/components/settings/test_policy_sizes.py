@@ -38,7 +38,7 @@ def find_maximum(setting, make, **others):
 
 def policy_length(recording, step):
     """The number of characters in a step's policy."""
-    return len(re.sub(r"\s", "", recording.named(ROLE_POLICY, f"rotation-guard-remediation-{step}").inputs["policy"]))
+    return len(re.sub(r"\s", "", recording.named(ROLE_POLICY, f"rotation-guard-repair-{step}").inputs["policy"]))
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,7 @@ def test_a_list_may_be_as_long_as_fits_into_its_policy(deploy, setting, make, st
     assert maximum > 50
 
     fewer, fits = (
-        policy_length(
-            deploy(Remediation, "rotation-guard-remediation", {**TOPICS, **others, setting: make(count)}), step
-        )
+        policy_length(deploy(Remediation, "rotation-guard-repair", {**TOPICS, **others, setting: make(count)}), step)
         for count in (maximum - 1, maximum)
     )
 
@@ -84,8 +82,8 @@ EVENTS_ARGS = {
     "failures_topic_arn": "arn:aws:sns:eu-west-1:111122223333:rotation-guard-failures-0a1b2c3",
     "audit_queue_arn": "arn:aws:sqs:eu-west-1:111122223333:rotation-guard-trail-events-0a1b2c3",
     "audit_queue_url": "https://sqs.eu-west-1.amazonaws.com/111122223333/rotation-guard-trail-events-0a1b2c3",
-    "start_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:rotation-guard-remediation-start-0a1b2c3",
-    "start_function_name": "rotation-guard-remediation-start-0a1b2c3",
+    "start_function_arn": "arn:aws:lambda:eu-west-1:111122223333:function:rotation-guard-repair-start-0a1b2c3",
+    "start_function_name": "rotation-guard-repair-start-0a1b2c3",
 }
 """Arguments with names as long as those in a deployment of the whole product."""
 
@@ -127,9 +125,7 @@ def test_outputs_are_left_to_the_deployment():
 def test_a_policy_of_outputs_that_is_too_large_fails_the_deployment_with_one_message(run):
     def program():
         args: Any = {**TOPICS, "rotation_functions": [pulumi.Output.from_input(arn) for arn in functions(300)]}
-        Remediation("guard-remediation", args)
+        Remediation("guard-repair", args)
 
-    with pytest.raises(
-        pulumi.RunError, match=r"^the policy of guard-remediation-retry must be at most 10240 characters"
-    ):
+    with pytest.raises(pulumi.RunError, match=r"^the policy of guard-repair-retry must be at most 10240 characters"):
         run(program)

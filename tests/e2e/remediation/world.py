@@ -105,7 +105,7 @@ class World:
         """A client with the credentials of a step's role."""
         pages = self.stack.client("iam").get_paginator("list_roles").paginate()
         roles = {role["RoleName"]: role["Arn"] for page in pages for role in page["Roles"]}
-        [arn] = [arn for name, arn in roles.items() if name.startswith(f"rotation-guard-remediation-{step}-")]
+        [arn] = [arn for name, arn in roles.items() if name.startswith(f"rotation-guard-repair-{step}-")]
         credentials = self.stack.client("sts").assume_role(RoleArn=arn, RoleSessionName=step)["Credentials"]
         return boto3.client(
             service,
@@ -170,4 +170,4 @@ class World:
     def _functions_of(self, step: str) -> list[str]:
         pages = self.stack.client("lambda").get_paginator("list_functions").paginate()
         names = [function["FunctionName"] for page in pages for function in page["Functions"]]
-        return [name for name in names if name.startswith(f"rotation-guard-remediation-{step}-")]
+        return [name for name in names if name.startswith(f"rotation-guard-repair-{step}-")]

@@ -78,8 +78,8 @@ BROKEN = {
         "AWSPENDING is on a version that is not AWSCURRENT",
     ),
     "AWSPENDING cleared": (
-        {"messages": (*RECOVERED.messages, move("AWSPENDING", role="rotation-guard-remediation-move-1234567"))},
-        "AWSPENDING was removed or moved by rotation-guard-remediation-move.",
+        {"messages": (*RECOVERED.messages, move("AWSPENDING", role="rotation-guard-repair-move-1234567"))},
+        "AWSPENDING was removed or moved by rotation-guard-repair-move.",
     ),
     "a rotation cancelled": (
         {"messages": (*RECOVERED.messages, call("CancelRotateSecret"))},
@@ -349,7 +349,7 @@ def test_a_step_that_fails_for_good_is_reported_without_a_traceback(stack, broke
         function["FunctionName"]
         for page in pages
         for function in page["Functions"]
-        if function["FunctionName"].startswith(f"rotation-guard-remediation-{broken}-")
+        if function["FunctionName"].startswith(f"rotation-guard-repair-{broken}-")
     ]
     handler = functions.get_function_configuration(FunctionName=name)["Handler"]
     functions.update_function_configuration(FunctionName=name, Handler="gone.handler")
