@@ -23,7 +23,7 @@ check: .venv/compiled ## An answer in a minute: all but the functions, what depl
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ty check --quiet .
-	$(PYTEST) --numprocesses 2 --dist worksteal tests/domain tests/components tests/contracts tests/policies tests/examples \
+	$(PYTEST) --numprocesses 2 --dist worksteal tests/domain tests/components tests/contracts tests/plugin tests/policies tests/examples \
 	--deselect tests/policies/test_mutations.py --deselect tests/policies/test_public_mutations.py \
 	--deselect tests/contracts/test_permissions.py
 
@@ -39,6 +39,7 @@ test: .venv/compiled ## The whole bar: format, lint, types, import rules, tests
 
 engine: ## Build the Pulumi CLI and its YAML language host, once, where Go is installed and no recent pulumi is
 	@tests/engine/build.sh
+	@tests/engine/typescript/install.sh
 
 engine-test: .venv/compiled engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS
 	@$(PYTEST) --numprocesses 2 --dist loadfile tests/engine

@@ -16,14 +16,19 @@ _ABOUT = {
     "keywords": ["pulumi", "aws", "secrets-manager", "rotation", "kind/component"],
 }
 
+_ARGS = "Args"
+
 
 def complete_schema(schema: Mapping[str, Any], python_names: Iterable[str]) -> dict[str, Any]:
     """The SDK's schema with what it lacks: what the package is, and descriptions that other languages can use.
 
     Descriptions become one line, and name inputs and outputs as the schema does, instead of by these Python names.
+    Types lose the `Args` at the end of their names, which SDKs append themselves.
     """
     names = {name: to_camel_case(name) for name in python_names if "_" in name}
-    return {**_ABOUT, **{key: _rewrite(value, names) for key, value in schema.items()}}
+    rewritten = {key: _rewrite(value, names) for key, value in schema.items()}
+    types = {name.removesuffix(_ARGS): type_ for name, type_ in rewritten["types"].items()}
+    return {**_ABOUT, **rewritten, "types": types}
 
 
 def write_schema(schema: Mapping[str, Any]) -> str:
@@ -36,10 +41,13 @@ def _rewrite(value: Any, names: Mapping[str, str]) -> Any:
         return [_rewrite(inner, names) for inner in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: _describe(inner, names) if key == "description" and isinstance(inner, str) else _rewrite(inner, names)
-        for key, inner in value.items()
-    }
+    return {key: _rewrite_entry(key, inner, names) for key, inner in value.items()}
+
+
+def _rewrite_entry(key: str, value: Any, names: Mapping[str, str]) -> Any:
+    if key == "description" and isinstance(value, str):
+        return _describe(value, names)
+    return value.removesuffix(_ARGS) if key == "$ref" else _rewrite(value, names)
 
 
 def _describe(text: str, names: Mapping[str, str]) -> str:
