@@ -26,8 +26,18 @@ from tests.paths import ROOT
 
 BUILT = ROOT / ".engine" / "bin"
 PROJECT = "rotation-guard"
-NOT_CLONED = shutil.ignore_patterns(".venv", "venv", ".git", ".local", ".engine", ".validate", "__pycache__", "dist")
+_NOT_CLONED = shutil.ignore_patterns(
+    ".venv", "venv", ".git", ".local", ".engine", ".validate", "__pycache__", "dist", "build", "*.egg-info"
+)
 """What a fresh checkout does not have."""
+
+
+def make_checkout(folder: Path) -> Path:
+    """A fresh checkout in this folder, in which the dependencies of the plugin are installed."""
+    checkout = folder / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=_NOT_CLONED)
+    (checkout / "plugin" / "venv").symlink_to(sys.prefix)
+    return checkout
 
 
 @functools.cache
@@ -277,19 +287,18 @@ class EngineStack:
 
 
 class ProgramStack(EngineStack):
-    """One stack of a program in a folder of a fresh checkout, run by the language host that its `Pulumi.yaml` names.
+    """One stack of the program in a folder, run by the language host that its `Pulumi.yaml` names.
 
-    The dependencies of the plugin are installed there.
+    Its state, its home and its provider are in another folder; `path` comes first on the PATH.
     """
 
-    def __init__(self, folder: Path, aws: Aws, program: str, stack: str = "dev") -> None:
-        checkout = folder / "checkout"
-        shutil.copytree(ROOT, checkout, ignore=NOT_CLONED)
-        (checkout / "plugin" / "venv").symlink_to(sys.prefix)
-        self.project = checkout / program
-        self._prepare(folder, aws, stack, self.project)
+    def __init__(self, folder: Path, aws: Aws, project: Path, stack: str = "dev", path: Path | None = None) -> None:
+        self.project = project
+        self._prepare(folder, aws, stack, project)
+        if path:
+            self._environment["PATH"] = f"{path}{os.pathsep}{self._environment['PATH']}"
         self._stack = automation.create_or_select_stack(
-            stack, work_dir=str(self.project), opts=self._workspace_options(self.project)
+            stack, work_dir=str(project), opts=self._workspace_options(project)
         )
 
     def change_program(self, change: Callable[[dict[str, Any]], None]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.harness import NOT_CLONED, ROOT, make_environment
+from tests.engine.harness import ROOT, make_checkout, make_environment
 
 PRINTED = re.compile(
     r"^\$ ((?:pulumi (?:install|preview|up|stack)|\.venv/bin/python -m policies.check).*?)(?: +#.*)?$", re.MULTILINE
@@ -33,8 +33,7 @@ def list_commands() -> list[str]:
 def type_command(aws, tmp_path_factory) -> Callable[[str], str]:
     """Runs a command in a fresh clone, in which the program's dependencies are already installed."""
     folder = tmp_path_factory.mktemp("commands")
-    clone = folder / "clone"
-    shutil.copytree(ROOT, clone, ignore=NOT_CLONED)
+    clone = make_checkout(folder)
     (clone / ".venv").symlink_to(Path(sys.prefix))
     environment = os.environ | make_environment(folder, aws) | {"PULUMI_SKIP_CONFIRMATIONS": "true"}
     bash = shutil.which("bash")

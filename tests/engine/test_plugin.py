@@ -1,26 +1,31 @@
 """Programs in YAML place the components through the plugin, which the engine starts from `plugin/` in a checkout."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.settings.declarations import SETTINGS
-from tests.engine.harness import ProgramStack, locate_language_host
+from local.aws import Aws
+from tests.engine.harness import ProgramStack, make_checkout
+from tests.engine.requirements import needs_yaml
 
-pytestmark = pytest.mark.skipif(
-    locate_language_host("yaml") is None,
-    reason="no language host for YAML: `make engine` builds one where Go is installed, or it comes with `pulumi`",
-)
+pytestmark = needs_yaml
 GUARD = "rotation-guard:index:RotationGuard"
 SECRET = "not-to-be-shown"
 Change = Callable[[dict[str, Any]], None]
 
 
+def place_example(folder: Path, aws: Aws) -> ProgramStack:
+    """A stack of the example, in a checkout of its own."""
+    return ProgramStack(folder, aws, make_checkout(folder) / "examples" / "yaml")
+
+
 @pytest.fixture(scope="module")
 def stack(aws, tmp_path_factory) -> ProgramStack:
     """The example, deployed."""
-    stack = ProgramStack(tmp_path_factory.mktemp("yaml"), aws, "examples/yaml")
+    stack = place_example(tmp_path_factory.mktemp("yaml"), aws)
     up = stack.up()
     assert (up.failed, up.messages) == (False, [])
     return stack
@@ -150,7 +155,7 @@ def test_the_schema_lets_the_language_refuse_what_does_not_fit(inputs, complaint
 
 
 def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
-    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack = place_example(tmp_path, aws)
     stack.change_program(
         place(
             {
@@ -196,7 +201,7 @@ def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
 
 
 def test_an_output_with_a_wrong_value_fails_once_it_is_known_with_its_property(aws, tmp_path):
-    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack = place_example(tmp_path, aws)
     guard = {"restartTargets": ["${status.tableArn}"], "deletionProtection": False}
     status = {"type": "rotation-guard:AuditStatus", "properties": {"deletionProtection": False}}
     stack.change_program(place({"status": status, "guard": {"type": GUARD, "properties": guard}}))
@@ -213,7 +218,7 @@ def test_an_output_with_a_wrong_value_fails_once_it_is_known_with_its_property(a
 
 
 def test_an_endpoint_in_another_region_is_refused_without_a_traceback(aws, tmp_path):
-    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack = place_example(tmp_path, aws)
     endpoint = {"fn::secret": f"arn:aws:sqs:us-east-1:111122223333:{SECRET}"}
     subscription = {"topic": "critical", "protocol": "sqs", "name": "elsewhere", "endpoint": endpoint}
     topics = {"type": "rotation-guard:Notifications", "properties": {"subscriptions": [subscription]}}
@@ -233,7 +238,7 @@ def test_an_endpoint_in_another_region_is_refused_without_a_traceback(aws, tmp_p
 
 
 def test_every_setting_is_an_input_in_yaml(aws, tmp_path):
-    stack = ProgramStack(tmp_path, aws, "examples/yaml")
+    stack = place_example(tmp_path, aws)
     stack.change_program(set_inputs(notASetting=1))
 
     message = "".join(stack.preview().messages)
