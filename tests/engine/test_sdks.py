@@ -1,5 +1,7 @@
 """The examples in TypeScript and Go, held to the SDKs that Pulumi's generators make of the schema on file."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from docs.generate import SCHEMA
-from tests.engine.harness import BUILT, ROOT
+from tests.engine.harness import BUILT, ROOT, make_checkout, make_environment
 
 GENERATOR = BUILT / "generate-sdk"
 TYPESCRIPT = ROOT / ".engine" / "typescript"
+DEPLOY = Path(__file__).parent / "typescript" / "deploy.cjs"
 PLANTED_TYPESCRIPT = {
     # A number in quotes, an Output in place of a plain value, an input that does not exist, and one that is missing.
     "text": ("maxAgeDays: 60", 'maxAgeDays: "60"', "Type 'string' is not assignable to type 'number'"),
@@ -45,27 +48,28 @@ def typescript(generate_sdk, tmp_path_factory) -> Path:
     """The example in TypeScript, as it is after its dependencies are installed."""
     if not (TYPESCRIPT / "stamp").is_file():
         pytest.skip("no TypeScript: `make engine` installs it where Node and npm are")
+    examples = make_checkout(tmp_path_factory.mktemp("typescript")) / "examples"
+    program = examples / "typescript"
     # A module is looked for in the folders above as well.
-    folder = tmp_path_factory.mktemp("typescript")
-    (folder / "node_modules").symlink_to(TYPESCRIPT / "node_modules")
-    shutil.copytree(ROOT / "examples" / "typescript", folder / "program")
-    sdk = folder / "program" / "node_modules" / "@rotation-guard" / "rotation-guard"
+    (examples / "node_modules").symlink_to(TYPESCRIPT / "node_modules")
+    sdk = program / "node_modules" / "@rotation-guard" / "rotation-guard"
     generate_sdk("nodejs", sdk)
-    assert compile_typescript(folder, "--project", str(sdk)) == ""
-    return folder
+    # As npm does once it has installed the SDK, with the compiler on the PATH.
+    compiler = f"{TYPESCRIPT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
+    postinstall = ["node", "scripts/postinstall.js"]
+    subprocess.run(postinstall, cwd=sdk, env={**os.environ, "PATH": compiler}, check=True)
+    return program
 
 
-def compile_typescript(folder: Path, *arguments: str) -> str:
-    compiler = folder / "node_modules" / ".bin" / "tsc"
-    done = subprocess.run(
-        [str(compiler), *arguments], cwd=folder / "program", capture_output=True, text=True, check=False
-    )
+def compile_typescript(program: Path, *arguments: str) -> str:
+    compiler = TYPESCRIPT / "node_modules" / ".bin" / "tsc"
+    done = subprocess.run([str(compiler), *arguments], cwd=program, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (done.stdout == ""), done.stdout + done.stderr
     return done.stdout
 
 
 def test_the_example_in_typescript_compiles_and_planted_errors_do_not(typescript):
-    program = typescript / "program"
+    program = typescript
     example = (program / "index.ts").read_text(encoding="utf-8")
     for name, (old, new, _) in PLANTED_TYPESCRIPT.items():
         assert example.count(old) == 1
@@ -81,6 +85,30 @@ def test_the_example_in_typescript_compiles_and_planted_errors_do_not(typescript
     assert set(found) == set(PLANTED_TYPESCRIPT)
     for name, (_, _, message) in PLANTED_TYPESCRIPT.items():
         assert message in found[name]
+
+
+def test_the_example_in_typescript_deploys(typescript, aws, tmp_path):
+    assert compile_typescript(typescript, "--project", ".", "--noEmit", "false", "--outDir", "built") == ""
+    deploy = [str(DEPLOY), str(tmp_path), str(typescript), "built/index.js"]
+
+    done = subprocess.run(
+        ["node", *deploy],  # noqa: S607 - the user's
+        env={**os.environ, **make_environment(tmp_path, aws)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    resources = {f"{entry['type']} {entry['urn'].rpartition('::')[2]}": entry for entry in report["resources"]}
+    [subscription] = [entry for name, entry in resources.items() if "topicSubscription:" in name]
+    writer = resources["aws:lambda/function:Function orders-trail-writer"]["inputs"]["environment"]["variables"]
+    assert set(report["changes"]) == {"create"}
+    assert report["outputs"]["criticalTopicArn"] == subscription["inputs"]["topic"]
+    assert subscription["inputs"]["endpoint"]["plaintext"] == '"https://pager.example.com/hook"'
+    assert json.loads(subscription["inputs"]["filterPolicy"]) == {"severity": ["critical"]}
+    assert writer["STATUS_TABLE_NAME"] == resources["aws:dynamodb/table:Table orders-status"]["id"]
 
 
 def test_the_example_in_go_compiles_and_planted_errors_do_not(generate_sdk, tmp_path):
