@@ -14,7 +14,7 @@ const guard = new RotationGuard("guard", {
             protocol: "https",
             endpoint: config.requireSecret("pagerUrl"),
             name: "pager",
-            filterPolicy: { severity: ["critical"] },
+            filterPolicy: { severity: ["OUTAGE", "AT RISK"] },
         },
     ],
     tags: { team: "platform" },
