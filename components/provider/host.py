@@ -1,13 +1,15 @@
 """Serves the components to Pulumi's engine, for programs in any language."""
 
 import json
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.errors import InputPropertiesError
+from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 from pulumi.provider import ConstructResult, server
+from pulumi.provider.experimental.analyzer import ComponentDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import proto
 
@@ -23,10 +25,11 @@ from ..placement import find_placement, find_provider
 from ..release import VERSION
 from ..remediation.remediation import Remediation
 from ..rotation_guard import RotationGuard
+from ..settings.cross_field import CROSS_FIELD_CHECKS
 from ..settings.declarations import SETTINGS
 from ..settings.setting import to_camel_case
-from ..settings.validation import complaints_about
-from .inputs import InputReader, check_outputs, locate_complaints
+from ..settings.validation import InvalidSettings, complaints_about
+from .inputs import InputReader, check_outputs, locate_complaints, rename_words
 from .schema import complete_schema, write_schema
 
 PACKAGE = "rotation-guard"
@@ -52,18 +55,14 @@ class RotationGuardProvider(ComponentProvider):
 
     def __init__(self) -> None:
         super().__init__([*COMPONENTS], PACKAGE, NAMESPACE, VERSION)
-        schema = complete_schema(json.loads(self.schema or "{}"), self._list_python_names())
-        self.schema = self.published = write_schema(schema)
-
-    def _list_python_names(self) -> set[str]:
-        """The names of all inputs, outputs and properties, as components have them."""
         definitions = self._component_defs.values()
         mappings = [
             *(definition.inputs_mapping for definition in definitions),
             *(definition.outputs_mapping for definition in definitions),
             *(type_.properties_mapping for type_ in self._type_defs.values()),
         ]
-        return {name for mapping in mappings for name in mapping.values()}
+        self._names = {name: key for mapping in mappings for key, name in mapping.items()}
+        self.schema = self.published = write_schema(complete_schema(json.loads(self.schema or "{}"), self._names))
 
     def construct(
         self,
@@ -84,27 +83,41 @@ class RotationGuardProvider(ComponentProvider):
             placement = find_placement(find_provider(options))
             complaints = complaints_about(args, to_camel_case, component=name, placement=placement)
         else:
-            complaints = list(_complain_about_settings(args))
-        errors, others = locate_complaints(complaints, definition.inputs)
-        errors = [*reader.errors, *errors]
-        if errors:
-            inputs_ = "1 input" if len(errors) == 1 else f"{len(errors)} inputs"
-            others.insert(0, f"{inputs_} cannot be deployed")
-        if others:
-            raise InputPropertiesError("; ".join(others), errors)
-        args = check_outputs(args)
+            complaints = list(_complain_about_settings(args, definition.inputs))
+        self._refuse(complaints, definition, reader.errors)
         try:
-            created = self._components[component](name, args, options)  # ty: ignore[invalid-argument-type]
+            created = self._components[component](name, check_outputs(args), options)  # ty: ignore[invalid-argument-type]
+        except InvalidSettings as error:
+            self._refuse([rename_words(complaint, self._names) for complaint in error.complaints], definition)
+            raise
         except pulumi.RunError as error:
             raise InputPropertiesError(str(error), []) from error
         return ConstructResult(created.urn, self.get_state(created, definition))
 
+    @staticmethod
+    def _refuse(
+        complaints: Iterable[str], definition: ComponentDefinition, more: Iterable[InputPropertyErrorDetails] = ()
+    ) -> None:
+        """Raises InputPropertiesError for these complaints and errors, unless there are none."""
+        located, others = locate_complaints(complaints, definition.inputs)
+        errors = [*more, *located]
+        if errors:
+            others.insert(0, f"{'1 input' if len(errors) == 1 else f'{len(errors)} inputs'} cannot be deployed")
+        if others:
+            raise InputPropertiesError("; ".join(others), errors)
 
-def _complain_about_settings(args: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with each setting by itself: what they require of each other is known for the whole product."""
+
+def _complain_about_settings(args: Mapping[str, Any], inputs: Collection[str]) -> Iterator[str]:
+    """What is wrong with the settings of a component, each by itself and together with others that it has."""
     for name, setting in SETTINGS.items():
         if name in args and not (setting.may_be_output and isinstance(args[name], pulumi.Output)):
             yield from (f"{setting.key}{message}" for message in setting.check(to_camel_case, args[name]))
+    keys = {setting.key for setting in SETTINGS.values()}
+    for check in CROSS_FIELD_CHECKS:
+        for complaint in check(args, to_camel_case, frozenset()):
+            mentioned = keys.intersection(re.findall(r"\w+", complaint.partition(", got ")[0]))
+            if mentioned.issubset(inputs):
+                yield complaint
 
 
 class _Servicer(server.ProviderServicer):

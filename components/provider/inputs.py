@@ -140,10 +140,19 @@ def locate_complaints(
     for complaint in complaints:
         match = _COMPLAINT.fullmatch(complaint)
         if match and match["input"] in known:
-            errors.append({"property_path": match["path"], "reason": match["reason"]})
+            # Of several inputs, the sentence names all.
+            reason = complaint if match["reason"].startswith("and ") else match["reason"]
+            errors.append({"property_path": match["path"], "reason": reason})
         else:
             others.append(complaint)
     return errors, others
+
+
+def rename_words(text: str, names: Mapping[str, str]) -> str:
+    """The text with these names in place of others, but for what it quotes."""
+    parts = re.split(r'("(?:[^"\\]|\\.)*")', text)
+    parts[::2] = [re.sub(r"\w+", lambda word: names.get(word[0], word[0]), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def check_outputs(args: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +191,7 @@ def _check_as_list(check: Check) -> Check:
 def _describe_unknown(name: str, properties: Iterable[str], what: str) -> str:
     for removed, instead in REMOVED.items():
         if name == to_camel_case(removed):
-            reason = re.sub(r"\w+", lambda word: SETTINGS[word[0]].key if word[0] in SETTINGS else word[0], instead)
+            reason = rename_words(instead, {setting.name: setting.key for setting in SETTINGS.values()})
             return f"is no longer a setting: {reason}; remove it"
     near = difflib.get_close_matches(name, properties, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(properties))}"

@@ -1,12 +1,11 @@
 """The schema of the components, from which Pulumi generates SDKs (https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/)."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..release import REPOSITORY
-from ..settings.setting import to_camel_case
+from .inputs import rename_words
 
 _ABOUT = {
     "description": "Records, audits and repairs the rotation of every secret in AWS Secrets Manager.",
@@ -19,13 +18,12 @@ _ABOUT = {
 _ARGS = "Args"
 
 
-def complete_schema(schema: Mapping[str, Any], python_names: Iterable[str]) -> dict[str, Any]:
+def complete_schema(schema: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """The SDK's schema with what it lacks: what the package is, and descriptions that other languages can use.
 
-    Descriptions become one line, and name inputs and outputs as the schema does, instead of by these Python names.
-    Types lose the `Args` at the end of their names, which SDKs append themselves.
+    Descriptions become one line, and name inputs and outputs as the schema does; `names` are those by the ones of
+    Python. Types lose the `Args` at the end of their names, which SDKs append themselves.
     """
-    names = {name: to_camel_case(name) for name in python_names if "_" in name}
     rewritten = {key: _rewrite(value, names) for key, value in schema.items()}
     types = {name.removesuffix(_ARGS): type_ for name, type_ in rewritten["types"].items()}
     return {**_ABOUT, **rewritten, "types": types}
@@ -51,4 +49,4 @@ def _rewrite_entry(key: str, value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _describe(text: str, names: Mapping[str, str]) -> str:
-    return re.sub(r"\w+", lambda word: names.get(word[0], word[0]), " ".join(text.split()))
+    return rename_words(" ".join(text.split()), names)

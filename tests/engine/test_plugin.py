@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.declarations import SETTINGS
+from components.rotation_guard import RotationGuardArgs
 from local.aws import Aws
 from tests.engine.harness import ProgramStack, make_checkout
 from tests.engine.requirements import needs_yaml
@@ -181,6 +181,23 @@ def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
                         ]
                     },
                 },
+                "events": {
+                    "type": "rotation-guard:RotationEvents",
+                    "properties": {
+                        "failuresTopicArn": "${topics.failuresTopicArn}",
+                        "auditQueueArn": "${trail.queueArn}",
+                        "auditQueueUrl": "${trail.queueUrl}",
+                    },
+                },
+                "alarms": {
+                    "type": "rotation-guard:Observability",
+                    "properties": {
+                        "alarmsTopicArn": "${topics.alarmsTopicArn}",
+                        "topicNames": {"failures": "${topics.topicNames.failures}"},
+                        "ruleNames": {"failed": "${events.ruleNames.failed}"},
+                        "undeliveredEventsQueueName": "${events.deadLettersName}",
+                    },
+                },
             }
         )
     )
@@ -191,8 +208,11 @@ def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
     [writer] = [name for name in resources if name.endswith(" trail-writer") and "lambda/function:" in name]
     [subscription] = [name for name in resources if "topicSubscription:" in name]
     table = resources["aws:dynamodb/table:Table status"]["id"]
+    [rule] = [entry for name, entry in resources.items() if name.endswith("eventRule:EventRule events-failed")]
+    [alarm] = [entry for name, entry in resources.items() if name.endswith(" alarms-rule-failed-failed")]
     assert (preview.failed, up.failed, up.messages, again.changes()) == (False, False, [], [])
     assert resources[writer]["inputs"]["environment"]["variables"]["STATUS_TABLE_NAME"] == table
+    assert alarm["inputs"]["dimensions"] == {"RuleName": rule["id"]}
     assert '"numeric": [">", 1]' in resources[subscription]["inputs"]["filterPolicy"]
     [state] = stack.folder.glob("state/.pulumi/stacks/*/dev.json")
     assert resources[subscription]["inputs"]["endpoint"]["plaintext"] == f'"{SECRET}@example.com"'
@@ -237,11 +257,11 @@ def test_an_endpoint_in_another_region_is_refused_without_a_traceback(aws, tmp_p
     assert not stack.destroy().failed
 
 
-def test_every_setting_is_an_input_in_yaml(aws, tmp_path):
+def test_every_argument_is_an_input_in_yaml(aws, tmp_path):
     stack = place_example(tmp_path, aws)
     stack.change_program(set_inputs(notASetting=1))
 
     message = "".join(stack.preview().messages)
 
-    # Five are named; `existing` is an input besides the settings.
-    assert f"and {len(SETTINGS) + 1 - 5} others" in message
+    # Five are named.
+    assert f"and {len(RotationGuardArgs.__annotations__) - 5} others" in message

@@ -267,6 +267,47 @@ def test_a_setting_of_a_single_component_is_checked(refusal):
     }
 
 
+@pytest.mark.parametrize(
+    ("component", "inputs", "path", "reason"),
+    [
+        (
+            "RotationGuard",
+            {"existing": {"failuresTopicArn": "topic"}},
+            "existing.failuresTopicArn",
+            'must be the ARN of a standard SNS topic, got "topic"',
+        ),
+        (
+            "Notifications",
+            {"failuresTopicArn": "failures_topic_arn"},
+            "failuresTopicArn",
+            'must be the ARN of a standard SNS topic, got "failures_topic_arn"',
+        ),
+        (
+            "AuditTrail",
+            {"queueArn": "arn:aws:sqs:eu-west-1:111122223333:inbox"},
+            "queueArn",
+            "queueArn and queueUrl must be given together, got queueArn alone",
+        ),
+        (
+            "AuditTrail",
+            {"queueRetentionDays": 10, "deadLetterRetentionDays": 9},
+            "deadLetterRetentionDays",
+            "must be at least queueRetentionDays, 10, because a message's age counts from its first queue, got 9",
+        ),
+    ],
+)
+def test_what_a_component_refuses_itself_is_said_in_the_names_of_the_schema(component, inputs, path, reason, refusal):
+    assert refusal(component, inputs) == {path: reason}
+
+
+def test_a_component_is_not_held_to_the_default_of_a_setting_that_it_does_not_have(construct):
+    topic = "arn:aws:sns:eu-west-1:111122223333:failures"
+
+    recorded = construct("RotationEvents", {"failuresTopicArn": topic, "deadLetterRetentionDays": 3})
+
+    assert recorded.of_type("aws:cloudwatch/eventRule:EventRule")
+
+
 def test_a_component_that_does_not_exist_is_refused(construct):
     with pytest.raises(InputPropertiesError, match="rotation-guard:index:RotationGard must be one of RotationGuard, "):
         construct("RotationGard", {})
