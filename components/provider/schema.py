@@ -45,7 +45,12 @@ def _rewrite(value: Any, names: Mapping[str, str]) -> Any:
 def _rewrite_entry(key: str, value: Any, names: Mapping[str, str]) -> Any:
     if key == "description" and isinstance(value, str):
         return _describe(value, names)
-    return value.removesuffix(_ARGS) if key == "$ref" else _rewrite(value, names)
+    if key == "$ref":
+        return value.removesuffix(_ARGS)
+    if key in ("items", "additionalProperties"):
+        # The description of the list or map, once more.
+        value = {inner: value[inner] for inner in value if inner != "description"}
+    return _rewrite(value, names)
 
 
 def _describe(text: str, names: Mapping[str, str]) -> str:

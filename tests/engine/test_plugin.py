@@ -1,5 +1,8 @@
 """Programs in YAML place the components through the plugin, which the engine starts from `plugin/` in a checkout."""
 
+import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +10,9 @@ from typing import Any
 import pytest
 
 from components.rotation_guard import RotationGuardArgs
+from docs.generate import SCHEMA
 from local.aws import Aws
-from tests.engine.harness import ProgramStack, make_checkout
+from tests.engine.harness import ProgramStack, make_checkout, make_environment
 from tests.engine.requirements import needs_yaml
 
 pytestmark = needs_yaml
@@ -265,3 +269,25 @@ def test_every_argument_is_an_input_in_yaml(aws, tmp_path):
 
     # Five are named.
     assert f"and {len(RotationGuardArgs.__annotations__) - 5} others" in message
+
+
+def test_the_cli_installs_the_plugin_in_a_fresh_checkout_and_reads_its_schema(aws, tmp_path):
+    checkout = make_checkout(tmp_path)
+    (checkout / "plugin" / "venv").unlink()
+    environment = {**os.environ, **make_environment(tmp_path, aws)}
+    command = [str(tmp_path / "bin" / "pulumi"), "package", "get-schema", "./plugin"]
+
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "plugin" / "venv" / "bin" / "python").is_file()
+    assert without_empty(json.loads(done.stdout)) == without_empty(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def without_empty(value: Any) -> Any:
+    """What a schema says, as the CLI writes it: with empty parts."""
+    if isinstance(value, list):
+        return [without_empty(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: without_empty(inner) for key, inner in value.items() if inner not in ({}, [], None)}
