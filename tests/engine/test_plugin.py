@@ -224,6 +224,39 @@ def test_components_by_themselves_take_the_outputs_of_others(aws, tmp_path):
     assert not stack.destroy().failed
 
 
+def test_resources_follow_the_provider_of_the_program(aws, tmp_path):
+    stack = place_example(tmp_path, aws)
+    status = {
+        "type": "rotation-guard:AuditStatus",
+        "properties": {"deletionProtection": False},
+        "options": {"providers": ["${frankfurt}"]},
+    }
+    stack.change_program(place({"frankfurt": {"type": "pulumi:providers:aws", "properties": {}}, "status": status}))
+
+    up = stack.up()
+
+    table = list_resources(stack)["aws:dynamodb/table:Table status"]
+    assert (up.failed, up.messages) == (False, [])
+    assert table["provider"].split("::")[-2] == "frankfurt"
+    assert not stack.destroy().failed
+
+
+def test_two_guards_of_one_program_keep_to_themselves(stack, program):
+    guards = {name: {"type": GUARD, "properties": {"maxAgeDays": days}} for name, days in (("one", 10), ("two", 20))}
+    program(place(guards))
+
+    preview = stack.preview()
+
+    created = {(step.type, step.name): step for step in preview.changes("create")}
+    assert (preview.failed, preview.messages) == (False, [])
+    for name, days in (("one", "10"), ("two", "20")):
+        check = created["aws:lambda/function:Function", f"{name}-audit-check"]
+        assert check.inputs["environment"]["variables"]["MAX_AGE_DAYS"] == days
+    assert len([name for _, name in created if name.startswith("one")]) == len(
+        [name for _, name in created if name.startswith("two")]
+    )
+
+
 def test_an_output_with_a_wrong_value_fails_once_it_is_known_with_its_property(aws, tmp_path):
     stack = place_example(tmp_path, aws)
     guard = {"restartTargets": ["${status.tableArn}"], "deletionProtection": False}
