@@ -24,6 +24,7 @@ from docs import (  # noqa: E402
     deployer_policies,
     diagram,
     policies_page,
+    reuse,
     settings,
 )
 from docs.markdown import filled, table  # noqa: E402
@@ -35,6 +36,7 @@ def pages() -> dict[Path, str]:
     docs = ROOT / "docs"
     prod = deploy_program(stack_config("prod"), stack="prod")
     guards, evidence = decision_table.guards(), decision_table.evidence()
+    schema = RotationGuardProvider().published
     return {
         ROOT / "README.md": _fill(ROOT / "README.md", {"settings": settings.write_overview()}),
         docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
@@ -46,7 +48,8 @@ def pages() -> dict[Path, str]:
         policies_page.PAGE: policies_page.page(),
         PATTERN_SYNTAX_OF_THE_PACK: PATTERN_SYNTAX.read_text(),
         settings.PROJECT: settings.write_project(),
-        SCHEMA: RotationGuardProvider().published,
+        docs / "reuse.md": _fill(docs / "reuse.md", {"components": reuse.write_components(schema)}),
+        SCHEMA: schema,
         **dict(settings.write_sources()),
         **deployer_policies.write_policies(),
         **{docs / name: diagram.draw(colours) for name, colours in diagram.FILES.items()},
