@@ -5,10 +5,12 @@ only during the deployment, and refused elsewhere.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
+from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 
 from ..placement import Placement, complain_about_placement
 from .checks import KeyFormatter, format_name
@@ -22,17 +24,27 @@ COMPONENT = "rotation-guard"
 """What the component of the stack is called."""
 EXISTING = "existing"
 """The argument of RotationGuard that is no setting: what exists already, and is used."""
+_COMPLAINT = r"(?P<path>(?!the )[A-Za-z]\w*(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>(?:must|is) .+)"
+"""A complaint that begins with the path of what is wrong."""
 UNKNOWN_PLACEMENT = Placement()
 """Where only the deployment can tell."""
 
 
-class InvalidSettings(pulumi.RunError):
-    """The settings cannot be deployed; the message holds every complaint. Pulumi prints it without a traceback."""
+class InvalidSettings(pulumi.RunError, InputPropertiesError):
+    """The settings cannot be deployed; the message holds every complaint. Pulumi prints it without a traceback.
+
+    It is a property error, too: `errors` has the path and the reason of each complaint that begins with a path.
+    """
 
     def __init__(self, complaints: list[str]) -> None:
         self.complaints = complaints
         count = "a setting that cannot" if len(complaints) == 1 else f"{len(complaints)} settings that cannot"
-        super().__init__("\n  ".join([f"rotation-guard has {count} be deployed:", *complaints]))
+        message = "\n  ".join([f"rotation-guard has {count} be deployed:", *complaints])
+        located = filter(None, (re.fullmatch(_COMPLAINT, complaint, re.DOTALL) for complaint in complaints))
+        errors: list[InputPropertyErrorDetails] = [
+            {"property_path": match["path"], "reason": match["reason"]} for match in located
+        ]
+        InputPropertiesError.__init__(self, message, errors)
 
 
 def refuse_invalid(

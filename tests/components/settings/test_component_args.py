@@ -1,6 +1,7 @@
 """A component that is placed by itself refuses bad arguments in one message, before it makes anything."""
 
 import json
+from typing import Any
 
 import pulumi
 import pytest
@@ -168,6 +169,23 @@ def test_each_wrong_argument_has_a_sentence_with_its_path(refuse, component, arg
 
     assert first.startswith(complaint)
     assert all(other.startswith("status_table_arn must be text") for other in others)
+
+
+def test_what_is_refused_is_a_property_error_with_the_path_and_the_reason(run):
+    refusals = []
+    args: Any = {"runtime": {"log_retention_days": 2}, "table_arn": 5, "queue_url": "x", "color": 1}
+
+    def program():
+        with pytest.raises(pulumi.errors.InputPropertiesError) as refused:
+            AuditTrail("one", args)
+        refusals.extend(refused.value.errors or [])
+
+    assert run(program).resources == []
+    assert {error["property_path"]: error["reason"].split(",")[0] for error in refusals} == {
+        "color": "is not an argument of AuditTrail; there are dead_letter_retention_days",
+        "runtime.log_retention_days": "must be one of 1",
+        "table_arn": "must be text",
+    }
 
 
 def test_an_output_is_refused_where_a_plain_value_is_needed_and_taken_elsewhere(run, refuse):
