@@ -24,6 +24,7 @@ from docs import (  # noqa: E402
     deployer_policies,
     diagram,
     policies_page,
+    quotas,
     reuse,
     settings,
 )
@@ -41,6 +42,9 @@ def pages() -> dict[Path, str]:
         ROOT / "README.md": _fill(ROOT / "README.md", {"settings": settings.write_overview()}),
         docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
         docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs(prod)}),
+        docs / "rollout.md": _fill(
+            docs / "rollout.md", {"quotas": table(quotas.HEADS, list(quotas.list_quotas(prod)))}
+        ),
         docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions(prod)}),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),

@@ -19,6 +19,8 @@ def check_command(words: Sequence[str]) -> None:
     """Raises AssertionError for an operation, or an option, that does not exist, and for one that is missing."""
     assert words[0] == "aws", words
     service, operation, options_in_use = words[1], words[2], {word for word in words[3:] if word.startswith("--")}
+    # The CLI calls S3's own operations so; `aws s3` is a program of its own.
+    service = {"s3api": "s3"}.get(service, service)
     assert service in _SESSION.get_available_services(), words
     model = _SESSION.get_service_model(service)
     operations = {xform_name(name, "-"): model.operation_model(name) for name in model.operation_names}
