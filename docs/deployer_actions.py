@@ -42,7 +42,8 @@ _ALARM = _grant(
     "cloudwatch", f"arn:aws:cloudwatch:*:*:alarm:{NAME}-*", "DeleteAlarms ListTagsForResource TagResource UntagResource"
 )
 _ALARM_READ = _grant("cloudwatch", "arn:aws:cloudwatch:*:*:alarm:*", "DescribeAlarms")
-_RULE = f"arn:aws:events:*:*:rule/{NAME}-*"
+_RULE = (f"arn:aws:events:*:*:rule/{NAME}-*", f"arn:aws:events:*:*:rule/*/{NAME}-*")
+"""On the default bus, and on one that exists already."""
 _QUEUE = f"arn:aws:sqs:*:*:{NAME}-*"
 _TOPIC = f"arn:aws:sns:*:*:{NAME}-*"
 _SECRET = f"arn:aws:secretsmanager:*:*:secret:{NAME}-*"
