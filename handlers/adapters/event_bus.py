@@ -6,19 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.remediation.transition_events import DETAIL_TYPES
+
 from .clients import client
 
 ACTIONS = frozenset({"events:PutEvents"})
 SOURCE = "rotation-guard"
-DETAIL_TYPES = {
-    "opened": "Rotation Incident Opened",
-    "retried": "Rotation Incident Retried",
-    "recovered": "Rotation Incident Recovered",
-    "escalated": "Rotation Incident Escalated",
-    "held": "Rotation Incident Held",
-    "resolved": "Rotation Incident Resolved",
-}
-"""Transition of an incident -> the detail-type of its event."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")
 
 

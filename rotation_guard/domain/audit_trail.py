@@ -32,7 +32,7 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
 
     `full_event` is the received text: parsing it would lose, for example, the first of two equal keys. A text that is
     too large is cut; then `truncated` is true, and `original_bytes` and `original_sha256` describe the whole text in
-    UTF-8.
+    UTF-8. Where events of several accounts arrive, `account` and `region` are those that sent it.
     """
     row = {
         "secret_arn": _make_key(event.subject, _PARTITION_KEY_BYTES),
@@ -44,6 +44,7 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
         "rotation_id": event.rotation_id,
         "expires_at": expires_at,
         **({"without_effect": event.without_effect} if event.without_effect else {}),
+        **({"account": event.account, "region": _cut(_encode(event.region), _TEXT_BYTES)} if event.account else {}),
     }
     original = _encode(text)
     maximum_text_bytes = MAXIMUM_ITEM_BYTES - _count_bytes(row) - len("full_event")

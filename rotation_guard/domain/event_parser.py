@@ -57,14 +57,18 @@ def parse_text(text: str) -> RotationEvent:
 
     Raises MalformedEvent as `parse` does, and for text that is not JSON.
     """
+    return parse(load(text))
+
+
+def load(text: str) -> Any:
+    """Load the JSON text of an event, with null for values that are nested too deeply. Raises MalformedEvent."""
     try:
         try:
-            event = _load_json(text)
+            return _load_json(text)
         except RecursionError:
-            event = _load_json(_drop_deep_values(text))
+            return _load_json(_drop_deep_values(text))
     except json.JSONDecodeError as error:
         raise MalformedEvent(f"an event is a JSON object, got text that is not JSON: {error}") from None
-    return parse(event)
 
 
 def _load_json(text: str) -> Any:
@@ -140,13 +144,18 @@ def parse_signal(event: Any) -> RotationSignal | None:
         source=parsed.source if parsed.source in SOURCES else "unknown",
         identity=_sanitize_id(parsed.identity),
         occurred_at=_to_utc(parsed.occurred_at),
-        secret_arn=parsed.secret_arn if _STRICT_ARN.fullmatch(parsed.secret_arn or "") else None,
+        secret_arn=parsed.secret_arn if is_secret_arn(parsed.secret_arn) else None,
         rotation_id=parsed.rotation_id,
         failed_step=parsed.failed_step,
         current_version_id=_sanitize_id(parsed.current_version_id) if parsed.current_version_id else None,
         pending_version_id=_sanitize_id(parsed.pending_version_id) if parsed.pending_version_id else None,
         opened_at=opened_at,
     )
+
+
+def is_secret_arn(value: Any) -> bool:
+    """Whether a value is the ARN of a secret, made of the characters that AWS allows and no others."""
+    return isinstance(value, str) and _STRICT_ARN.fullmatch(value) is not None
 
 
 def _sanitize_id(text: str) -> str:

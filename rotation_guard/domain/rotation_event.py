@@ -47,6 +47,8 @@ class RotationEvent:
     """The opening time of the incident that an event about a stalled incident names."""
     without_effect: str | None = None
     """Why it neither moved AWSCURRENT nor deleted a secret: FAILED_CALL or OTHER_LABELS."""
+    account: str | None = None
+    """The account that sent it, where events of several accounts arrive; None elsewhere."""
 
 
 FAILED_CALL, OTHER_LABELS = "failed call", "other labels"

@@ -22,7 +22,8 @@ def test_the_archive_has_only_the_handlers_and_the_domain():
 
     assert {path.rpartition("/")[0] for path in archive.assets} == {
         "handlers", "handlers/adapters", "handlers/audit", "handlers/demo", "handlers/remediation", "handlers/trail",
-        "rotation_guard", "rotation_guard/domain", "rotation_guard/domain/audit", "rotation_guard/domain/remediation",
+        "rotation_guard", "rotation_guard/domain", "rotation_guard/domain/audit",
+        "rotation_guard/domain/organization", "rotation_guard/domain/remediation",
     }  # fmt: skip
 
 
