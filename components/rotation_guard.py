@@ -90,6 +90,9 @@ class RotationGuardArgs(TypedDict):
     history: NotRequired[str]
     """What the audit records: everyRun, or changes for a row when a verdict or version changes and one a day.
     Default: `everyRun`."""
+    publish_status: NotRequired[bool]
+    """Whether the audit puts the status of secrets and the end of each run on the event bus, for a hub. Default:
+    false."""
     history_days: NotRequired[int]
     """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
     0 keeps them forever. Default: 400."""

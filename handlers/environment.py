@@ -71,6 +71,8 @@ class RotationCheckSettings(_FromEnvironment):
     history_days: int
     period_seconds: int
     """How far apart the runs are."""
+    publish_status: str
+    """`true` to tell a hub by events what was found."""
 
     def audit(self) -> AuditSettings:
         """What is too old, and what is too late."""

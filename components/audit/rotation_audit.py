@@ -91,6 +91,9 @@ class RotationAuditArgs(TypedDict):
     history: NotRequired[str]
     """What the audit records: everyRun, or changes for a row when a verdict or version changes and one a day.
     Default: `everyRun`."""
+    publish_status: NotRequired[bool]
+    """Whether the audit puts the status of secrets and the end of each run on the event bus, for a hub. Default:
+    false."""
     history_days: NotRequired[int]
     """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
     0 keeps them forever. Default: 400."""
@@ -183,6 +186,7 @@ class RotationAudit(pulumi.ComponentResource):
                     "MANAGED_TAG_VALUE": managed_tag["value"],
                     "HISTORY_MODE": value_of(args, "history"),
                     "PERIOD_SECONDS": str(longest),
+                    "PUBLISH_STATUS": "true" if value_of(args, "publish_status") else "false",
                 },
                 "timeout_seconds": CHECK_TIMEOUT_SECONDS,
                 "memory_mb": 512,

@@ -148,6 +148,15 @@ _DECLARED = (
         ("audit",),
     ),
     Setting(
+        "publish_status",
+        "Audit",
+        "bool",
+        False,
+        true_or_false,
+        "Whether the audit puts the status of secrets and the end of each run on the event bus, for a hub",
+        ("audit",),
+    ),
+    Setting(
         "history_days",
         "Retention",
         "int",

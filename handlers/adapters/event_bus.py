@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,20 @@ from .clients import client
 ACTIONS = frozenset({"events:PutEvents"})
 SOURCE = "rotation-guard"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")
+
+
+ENTRIES = 10
+"""Maximum number of events of one call
+(https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html)."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event to publish."""
+
+    detail_type: str
+    resources: Sequence[str]
+    detail: Mapping[str, Any]
 
 
 class EventRejected(RuntimeError):
@@ -50,3 +65,20 @@ def publish_event(
     if response["FailedEntryCount"]:
         [rejected] = response["Entries"]
         raise EventRejected(f"EventBridge rejected {detail_type}: {rejected.get('ErrorMessage', rejected)}")
+
+
+def publish_all(events: Sequence[Event]) -> int:
+    """Publish many small events, and return how many of them EventBridge rejected."""
+    rejected = 0
+    for start in range(0, len(events), ENTRIES):
+        entries = [
+            {
+                "Source": SOURCE,
+                "DetailType": event.detail_type,
+                "Resources": list(event.resources),
+                "Detail": json.dumps(dict(event.detail)),
+            }
+            for event in events[start : start + ENTRIES]
+        ]
+        rejected += client("events").put_events(Entries=entries)["FailedEntryCount"]
+    return rejected

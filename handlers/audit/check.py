@@ -31,6 +31,7 @@ from ..adapters.audit_runs import AuditRuns, Lease, lease_until
 from ..adapters.audit_tables import AuditTables
 from ..environment import RotationCheckSettings
 from ..remediation import stalled_incidents
+from . import status_reports
 from .completion import RunResult, complete_run
 from .page import PageAudit
 
@@ -84,6 +85,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             _start_next_invocation(run_id, lease.part + 1, context)
     elif result := complete_run(settings, runs, tables, lease):
         _report_completion(lease, result, context.function_name)
+        status_reports.publish_run(settings, lease, result.reasons, context.function_name)
     else:
         logger.error("the run was taken by another invocation before it ended", extra={"run_id": run_id})
     return {"run_id": run_id, "checked": lease.progress.checked, "flagged": lease.progress.flagged}

@@ -25,6 +25,7 @@ from ..adapters.audit_trail import AuditTrail
 from ..adapters.unfinished_incidents import UnfinishedIncidents
 from ..environment import RotationCheckSettings
 from ..remediation import stalled_incidents
+from . import status_reports
 from .vanished import find_unreported_deletions
 
 logger = Logger(json_serializer=serialize_log_record)
@@ -146,5 +147,6 @@ def _mark_gone(
     trail = AuditTrail(settings.audit_trail_table_name) if settings.audit_trail_table_name else None
     if lease.progress.add_discrepancies(find_unreported_deletions(trail, gone)):
         runs.save_discrepancies(lease)
+    status_reports.publish_gone(settings, gone, to_iso(now))
     for status in gone:
         tables.mark_gone(status["secret_name"], to_iso(now), expires_at(now, settings.history_days))

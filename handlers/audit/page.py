@@ -35,6 +35,7 @@ from ..adapters.audit_trail import AuditTrail
 from ..adapters.incidents import Incidents
 from ..adapters.secrets import Secrets
 from ..environment import RotationCheckSettings
+from . import status_reports
 from .vanished import find_unreported_deletions
 
 _VERSION_WORKERS = 8
@@ -134,11 +135,19 @@ class PageAudit:
             )
         ages = self._settings.history_mode == EVERY_RUN
         statuses = [row for row in rows if has_significant_change(row, previous[row["secret_name"]], ages=ages)]
-        self._writes.append(self._writers.submit(self._tables.write, history, statuses))
+        reports = status_reports.select_changed(self._settings, rows, previous)
+        self._writes.append(self._writers.submit(self._write, history, statuses, reports))
         if len(self._writes) > _PAGE_WORKERS:
             self._writes.popleft().result()
         progress.count_findings(findings.values())
         progress.added += sum(row["first_seen"] == row["checked_at"] for row in rows)
+
+    def _write(
+        self, history: list[dict[str, Any]], statuses: list[dict[str, Any]], reports: list[event_bus.Event]
+    ) -> None:
+        # Reports first: once the new status is written, a retry of the run would not report it again.
+        status_reports.publish(reports)
+        self._tables.write(history, statuses)
 
     def _select_audited(self, page: Iterable[ListedSecret]) -> dict[str, ListedSecret]:
         key, value = self._settings.managed_tag_key, self._settings.managed_tag_value

@@ -29,6 +29,7 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "deadLetterRetentionDays": "update Queue",
     "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",
     "history": "update Function",
+    "publishStatus": "update Function",
     "deletionProtection": "update Table",
     "logRetentionDays": "update LogGroup",
     "remediationMode": NEW_STEP,

@@ -50,6 +50,7 @@ ENVIRONMENT = {
     "HISTORY_MODE": "everyRun",
     "MISSED_HOURS": "24",
     "PERIOD_SECONDS": "3600",
+    "PUBLISH_STATUS": "false",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:remediation",
     "REMEDIATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:remediation",
     "CRITICAL_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:critical",

@@ -20,6 +20,7 @@ OTHER = {
     "stuck_hours": 2,
     "max_overdue": 0,
     "history": "changes",
+    "publish_status": True,
     "managed_tag": {"key": "audit", "value": "yes"},
 }
 """Another value than the default for each; all of them can be deployed together."""
@@ -51,6 +52,7 @@ GOOD = [
     ("max_overdue", [0, 1, 500_000]),
     ("managed_tag", [{"key": "Managed", "value": "true"}, {"key": "Überwacht", "value": ""}]),
     ("history", ["everyRun", "changes"]),
+    ("publish_status", [True, False]),
 ]
 BAD = [
     (
@@ -107,5 +109,6 @@ BAD = [
     ("managed_tag", "a tag whose key is text", [{"key": "", "value": "x"}, {"key": "k" * 129, "value": "x"}]),
     ("managed_tag", "a tag whose value is text", [{"key": "k", "value": x} for x in (True, None, 1, "v" * 257, "\n")]),
     ("managed_tag", "does not begin with aws:", [{"key": "aws:x", "value": ""}, {"key": "AWS:x", "value": ""}]),
+    ("publish_status", "true or false", [None, 0, 1, "true", "", []]),
     ("history", "one of everyRun, changes", [None, "", "every_run", "Changes", 0, True, ["changes"], {}]),
 ]
