@@ -181,7 +181,7 @@ def all_secrets(partition: str, region: str, account: str) -> str:
 
 
 def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Statement]:
-    """Invokes the check function, and sends what could not be invoked to the dead letters.
+    """Invokes the scheduled function, and sends what could not be invoked to the dead letters.
 
     Scheduler's dead letters are authorised on this role, not by a queue policy
     (https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html).

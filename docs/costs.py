@@ -117,6 +117,12 @@ def written(mode: str) -> Written:
     )
 
 
+@cache
+def status_rows() -> list[dict[str, Any]]:
+    """The status of a secret with a healthy rotation, after each run of a day."""
+    return [status for _, status in _day()]
+
+
 def _day() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """What the runs of a day, and the last one before it, write of one secret."""
     # Its value is another day old in between, not at midnight.

@@ -23,12 +23,14 @@ from docs import (  # noqa: E402
     decision_table,
     deployer_policies,
     diagram,
+    organization_costs,
     policies_page,
     quotas,
     reuse,
     settings,
 )
 from docs.markdown import filled, table  # noqa: E402
+from local.mocks.organization import deploy_organization  # noqa: E402
 from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
 
 
@@ -36,16 +38,30 @@ def pages() -> dict[Path, str]:
     """Every file with generated parts, as it should be."""
     docs = ROOT / "docs"
     prod = deploy_program(stack_config("prod"), stack="prod")
+    organization = deploy_organization()
     guards, evidence = decision_table.guards(), decision_table.evidence()
     schema = RotationGuardProvider().published
     return {
         ROOT / "README.md": _fill(ROOT / "README.md", {"settings": settings.write_overview()}),
         docs / "settings.md": _fill(docs / "settings.md", {"settings": settings.write_tables()}),
-        docs / "costs.md": _fill(docs / "costs.md", {"costs": month(), "other costs": write_other_costs(prod)}),
+        docs / "costs.md": _fill(
+            docs / "costs.md",
+            {
+                "costs": month(),
+                "other costs": write_other_costs(prod),
+                "status costs": table(organization_costs.HEADS, list(organization_costs.list_status_costs())),
+                "organization costs": table(
+                    organization_costs.FIXED_HEADS, list(organization_costs.list_fixed_costs(organization))
+                ),
+            },
+        ),
+        docs / "permissions.md": _fill(
+            docs / "permissions.md",
+            {"permissions": permissions(prod), "organization permissions": permissions(organization)},
+        ),
         docs / "rollout.md": _fill(
             docs / "rollout.md", {"quotas": table(quotas.HEADS, list(quotas.list_quotas(prod)))}
         ),
-        docs / "permissions.md": _fill(docs / "permissions.md", {"permissions": permissions(prod)}),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),
@@ -81,7 +97,7 @@ def write_other_costs(prod: Recording) -> str:
 
 
 def permissions(prod: Recording) -> str:
-    """The table of permissions: every role of the prod stack, as the program asks for it."""
+    """The table of permissions: every role of these resources, as the program asks for it."""
     return table(("role", "for", "may", "on"), list(_permissions(prod)))
 
 

@@ -45,6 +45,8 @@ class AuditWriterSettings(_FromEnvironment):
     audit_trail_table_name: str
     status_table_name: str
     history_days: int
+    event_accounts: str
+    """`own`, or `all` where events of several accounts arrive."""
 
 
 @dataclass(frozen=True)
@@ -181,3 +183,25 @@ class DemoDatabaseSettings(_FromEnvironment):
     """What the demo's functions take for a database."""
 
     demo_database_parameter_name: str
+
+
+@dataclass(frozen=True)
+class HubRecordSettings(_FromEnvironment):
+    """Where a hub records what its members report, for how long, and whom it notifies."""
+
+    incidents_table_name: str
+    status_table_name: str
+    runs_table_name: str
+    history_days: int
+    remediation_topic_arn: str
+    critical_topic_arn: str
+    runbook_url: str
+    """The runbook, without a heading."""
+
+
+@dataclass(frozen=True)
+class RedeliverSettings(_FromEnvironment):
+    """Where events are that did not reach the hub, and where they belong."""
+
+    dead_letters_url: str
+    hub_event_bus_arn: str

@@ -21,6 +21,8 @@ from ..events.management_trail import ManagementTrail
 from ..events.rotation_events import RotationEvents
 from ..notifications.notifications import Notifications
 from ..observability.observability import Observability
+from ..organization.hub import Hub
+from ..organization.member import Member
 from ..placement import find_placement, find_provider
 from ..release import VERSION
 from ..remediation.remediation import Remediation
@@ -40,14 +42,16 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     AuditStatus,
     AuditTrail,
     DemoSecrets,
+    Hub,
     ManagementTrail,
+    Member,
     Notifications,
     Observability,
     Remediation,
     RotationAudit,
     RotationEvents,
 )
-"""What the plugin offers: the whole product, and each component that it consists of."""
+"""What the plugin offers: the whole product, each component that it consists of, and what joins many accounts."""
 
 
 class RotationGuardProvider(ComponentProvider):

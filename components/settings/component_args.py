@@ -22,6 +22,7 @@ _ARNS = {
     "queue_arn": ("a standard SQS queue", "sqs", r"[\w-]{1,80}"),
     "table_arn": ("a table of DynamoDB", "dynamodb", r"table/[\w.-]{3,255}"),
     "function_arn": ("a Lambda function", "lambda", r"function:[\w-]{1,64}(:[\w$-]+)?"),
+    "event_bus_arn": ("an event bus", "events", r"event-bus/[\w./-]{1,256}"),
     "state_machine_arn": ("a state machine", "states", r"stateMachine:[\w-]{1,80}"),
 }
 """How the names of arguments end that are ARNs, each with what it is of. EventBridge sends to no FIFO topic, and to a

@@ -108,7 +108,7 @@ _DECLARED = (
         messages.check_subscriptions,
         "Who is notified: a list of topic, protocol, endpoint (in this account and Region where it is an ARN), and "
         "optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn",
-        ("notifications",),
+        ("hub", "notifications"),
     ),
     Setting(
         "queue_retention_days",
@@ -117,7 +117,7 @@ _DECLARED = (
         7,
         _QUEUE_DAYS,
         "Days that the audit queue keeps an event that is not yet recorded",
-        ("trail",),
+        ("hub", "trail"),
     ),
     Setting(
         "dead_letter_retention_days",
@@ -126,7 +126,7 @@ _DECLARED = (
         14,
         _QUEUE_DAYS,
         "Days that dead letters are kept, not less than queueRetentionDays",
-        ("audit", "events", "notifications", "remediation", "trail"),
+        ("audit", "events", "hub", "member", "notifications", "remediation", "trail"),
     ),
     Setting(
         "max_overdue",
@@ -164,8 +164,8 @@ _DECLARED = (
         IntegerBetween(0, MAX_LIMIT_DAYS),
         "Days until rows of the audit, the audit trail and closed incidents expire, and the log files of createTrail; "
         "0 keeps them forever",
-        ("audit", "management_trail", "remediation", "trail"),
-        read_by=("check", "end", "writer"),
+        ("audit", "hub", "management_trail", "remediation", "trail"),
+        read_by=("check", "end", "record", "writer"),
     ),
     Setting(
         "deletion_protection",
@@ -174,7 +174,7 @@ _DECLARED = (
         True,
         true_or_false,
         "Whether AWS refuses to delete the tables, and the bucket of createTrail while it has log files",
-        ("audit", "management_trail", "remediation", "status", "trail"),
+        ("audit", "hub", "management_trail", "remediation", "status", "trail"),
     ),
     Setting(
         "log_retention_days",
@@ -327,7 +327,7 @@ _DECLARED = (
         remediation.check_runbook_url,
         "Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this "
         "project",
-        ("observability", "remediation"),
+        ("hub", "member", "observability", "remediation"),
         default_text="the runbook of this project",
     ),
     Setting(
@@ -368,7 +368,7 @@ _DECLARED = (
         stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias"),
         "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
         "queues to SSE-SQS and log files to SSE-S3",
-        ("audit", "events", "management_trail", "notifications", "remediation", "runtime", "trail"),
+        ("audit", "events", "hub", "management_trail", "member", "notifications", "remediation", "runtime", "trail"),
         may_be_output=True,
     ),
     Setting(
@@ -396,7 +396,7 @@ _DECLARED = (
         False,
         true_or_false,
         "Whether the rules also accept events from the source rotation-guard.drill",
-        ("events",),
+        ("events", "hub", "member"),
     ),
 )
 SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _DECLARED}

@@ -26,6 +26,8 @@ LONGEST_ENDS = {
     "AuditStatus": (TABLE, ""),
     "AuditTrail": (FUNCTION, "-writer"),
     "DemoSecrets": (FUNCTION, "-rotation"),
+    "Hub": (RULE, "-service-events"),
+    "Member": (FUNCTION, "-redeliver"),
     "Notifications": (QUEUE, "-dead-letters"),
     "Observability": (ALARM, "-unstarted-remediations"),
     "Remediation": (FUNCTION, "-diagnose"),

@@ -72,8 +72,8 @@ def bounded_by_timeout(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any
 
 
 @functools.cache
-def client(service: str, answers_within: int | None = None, attempts: int = 1) -> Any:
-    """The client of this service, with the function's Region and role.
+def client(service: str, answers_within: int | None = None, attempts: int = 1, region: str | None = None) -> Any:
+    """The client of this service with the function's role, in the function's Region or in the given one.
 
     `answers_within` is a read timeout in seconds; with it, a call is made up to `attempts` times.
     """
@@ -82,7 +82,7 @@ def client(service: str, answers_within: int | None = None, attempts: int = 1) -
         config = config.merge(
             Config(read_timeout=answers_within, retries={"mode": "standard", "total_max_attempts": attempts})
         )
-    created = boto3.client(service, config=config)
+    created = boto3.client(service, config=config, **({"region_name": region} if region else {}))
     _Deadline(created, config.connect_timeout + config.read_timeout).watch()
     return created
 

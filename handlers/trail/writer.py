@@ -20,6 +20,7 @@ from rotation_guard.domain.audit.secret_status import build_prefetched_fields, b
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
 from rotation_guard.domain.metrics import MetricName
+from rotation_guard.domain.organization.deliveries import parse_delivered_text
 from rotation_guard.domain.rotation_event import (
     SECRETS_MANAGER_SOURCES,
     RotationEvent,
@@ -34,6 +35,7 @@ from ..environment import AuditWriterSettings
 ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.VERSION_ACTIONS | audit_tables.NOTING_ACTIONS
 RESPONSE_SECONDS = 1
 """Reserved for the response."""
+ALL_ACCOUNTS = "all"
 
 _ROTATION_METRICS = {
     "RotationFailed": MetricName.ROTATIONS_FAILED,
@@ -63,6 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """
     settings = AuditWriterSettings.from_env()
     trail = audit_trail.AuditTrail(settings.audit_trail_table_name)
+    parse_event = parse_delivered_text if settings.event_accounts == ALL_ACCOUNTS else parse_text
     now = datetime.now(UTC)
     unrecordable_ids: set[str] = set()
 
@@ -74,7 +77,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
         require_time(audit_trail.APPEND_SECONDS)
         try:
-            rotation_event = parse_text(record.body)
+            rotation_event = parse_event(record.body)
             return rotation_event, trail.append(
                 rotation_event, record.body, now, expires_at(now, settings.history_days)
             )

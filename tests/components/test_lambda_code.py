@@ -21,7 +21,8 @@ def test_the_archive_has_only_the_handlers_and_the_domain():
     archive = lambda_code()
 
     assert {path.rpartition("/")[0] for path in archive.assets} == {
-        "handlers", "handlers/adapters", "handlers/audit", "handlers/demo", "handlers/remediation", "handlers/trail",
+        "handlers", "handlers/adapters", "handlers/audit", "handlers/demo", "handlers/organization",
+        "handlers/remediation", "handlers/trail",
         "rotation_guard", "rotation_guard/domain", "rotation_guard/domain/audit",
         "rotation_guard/domain/organization", "rotation_guard/domain/remediation",
     }  # fmt: skip

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from local.mocks.organization import deploy_organization
 from local.mocks.recording import deploy_program, stack_config
 
+FUNCTION = "aws:lambda/function:Function"
 HERE = "eu-west-1:111122223333"
 TARGETS = [
     f"arn:aws:ecs:{HERE}:service/shop/orders",
@@ -37,6 +39,18 @@ def prod():
 
 
 @pytest.fixture(scope="session")
-def functions(whole):
-    """Pairs of entry point and Lambda function; a function that is deployed twice appears twice."""
-    return [(resource.inputs["handler"], resource) for resource in whole.of_type("aws:lambda/function:Function")]
+def organization():
+    """A hub and a member of it."""
+    return deploy_organization()
+
+
+@pytest.fixture(scope="session")
+def functions(whole, organization):
+    """Pairs of entry point and Lambda function; one that the stack deploys twice appears twice.
+
+    Of the hub and the member those that the stack has not.
+    """
+    of_stack = [(resource.inputs["handler"], resource) for resource in whole.of_type(FUNCTION)]
+    known = {entry_point for entry_point, _ in of_stack}
+    others = [(resource.inputs["handler"], resource) for resource in organization.of_type(FUNCTION)]
+    return [*of_stack, *((entry_point, function) for entry_point, function in others if entry_point not in known)]

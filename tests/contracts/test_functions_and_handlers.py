@@ -27,6 +27,8 @@ SETTINGS = {
     "handlers.remediation.restart.handler": environment.RemediationRestartSettings,
     "handlers.remediation.watch.handler": environment.RemediationWatchSettings,
     "handlers.remediation.notify.handler": environment.RemediationNotifySettings,
+    "handlers.organization.record.handler": environment.HubRecordSettings,
+    "handlers.organization.redeliver.handler": environment.RedeliverSettings,
     "handlers.demo.rotation.handler": environment.DemoDatabaseSettings,
     "handlers.demo.probe.handler": environment.DemoDatabaseSettings,
 }
@@ -160,7 +162,7 @@ def test_every_settings_class_belongs_to_a_function():
     }
 
     assert classes == set(filter(None, SETTINGS.values()))
-    assert len(classes) == 13
+    assert len(classes) == 15
 
 
 def test_the_steps_time_out_before_their_tasks_in_the_workflow(whole, functions):

@@ -10,6 +10,7 @@ from components.settings.declarations import SETTINGS
 from components.settings.setting import Setting
 from components.settings.validation import complaints_about
 from docs import settings
+from local.mocks.organization import deploy_organization
 from local.mocks.recording import deploy
 from tests.components.samples.everything import EVERYTHING
 
@@ -17,7 +18,9 @@ COMPONENTS = {
     "audit": "RotationAudit",
     "demo": "DemoSecrets",
     "events": "RotationEvents",
+    "hub": "Hub",
     "management_trail": "ManagementTrail",
+    "member": "Member",
     "notifications": "Notifications",
     "observability": "Observability",
     "remediation": "Remediation",
@@ -36,12 +39,18 @@ def guard():
     return deploy(RotationGuard, "guard", EVERYTHING)
 
 
+@pytest.fixture(scope="module")
+def organization():
+    return deploy_organization(**EVERYTHING)
+
+
 @pytest.mark.parametrize(
     ("component", "setting"),
     [(component, setting.name) for setting in SETTINGS.values() for component in setting.used_by],
 )
-def test_a_setting_reaches_every_component_that_uses_it(guard, component, setting):
-    [inputs] = [resource.inputs for resource in guard.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
+def test_a_setting_reaches_every_component_that_uses_it(guard, organization, component, setting):
+    stack = organization if component in ("hub", "member") else guard
+    [inputs] = [resource.inputs for resource in stack.of_type(f"rotation-guard:index:{COMPONENTS[component]}")]
     value = (inputs["runtime"] if component == "runtime" else inputs)[setting]
 
     # Remediation gets the functions of the demo, too.

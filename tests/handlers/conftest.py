@@ -29,6 +29,9 @@ TABLES = {
     "status": ("secret_name", None),
     "runs": ("audit", "run_id"),
     "incidents": ("secret_arn", "opened_at"),
+    "hub-incidents": ("secret_arn", "opened_at"),
+    "hub-status": ("secret_arn", None),
+    "hub-runs": ("audit", "run_id"),
 }
 INDEX = {
     "IndexName": "attention",
@@ -50,6 +53,7 @@ ENVIRONMENT = {
     "HISTORY_MODE": "everyRun",
     "MISSED_HOURS": "24",
     "PERIOD_SECONDS": "3600",
+    "EVENT_ACCOUNTS": "own",
     "PUBLISH_STATUS": "false",
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:remediation",
     "REMEDIATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:remediation",

@@ -47,6 +47,8 @@ def test_every_settings_class_is_tested():
         "RemediationNotify",
         "RemediationRestart",
         "RemediationWatch",
+        "HubRecord",
+        "Redeliver",
         "DemoDatabase",
     }
     assert len(NUMBERS) >= 8

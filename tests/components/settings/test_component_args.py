@@ -14,6 +14,8 @@ from components.events.management_trail import ManagementTrail
 from components.events.rotation_events import RotationEvents
 from components.notifications.notifications import Notifications
 from components.observability.observability import Observability
+from components.organization.hub import Hub
+from components.organization.member import Member
 from components.remediation.remediation import Remediation
 from components.settings.name_lengths import LONGEST_NAMES
 from components.settings.validation import InvalidSettings
@@ -27,6 +29,8 @@ ARGS = {
     AuditStatus: {},
     AuditTrail: {},
     DemoSecrets: {},
+    Hub: {"organization_id": "o-a1b2c3d4e5"},
+    Member: {"hub_event_bus_arn": f"arn:aws:events:{AT}:event-bus/hub", "alarms_topic_arn": TOPIC},
     ManagementTrail: {"regional_arn": f"arn:aws:sqs:{AT}:queue"},
     Notifications: {"subscriptions": [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:q"}]},
     Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service": "r"}, "steps": {"claim": FUNCTION}},
@@ -104,11 +108,13 @@ def test_nothing_at_all_is_enough_where_nothing_is_required(run, component):
             Remediation,
             ["remediation_topic_arn must be given, got nothing", "critical_topic_arn must be given, got nothing"],
         ),
+        (Hub, ["organization_id or member_accounts must say which accounts may send events, got neither"]),
         (ManagementTrail, ["regional_arn must be given, got nothing"]),
+        (Member, ["hub_event_bus_arn must be given, got nothing", "alarms_topic_arn must be given, got nothing"]),
         (Observability, ["alarms_topic_arn must be given, got nothing"]),
         (RotationEvents, ["one of failures_topic_arn, audit_queue_arn, start_function_arn must be given, got none"]),
     ],
-    ids=["Remediation", "ManagementTrail", "Observability", "RotationEvents"],
+    ids=["Remediation", "Hub", "ManagementTrail", "Member", "Observability", "RotationEvents"],
 )
 def test_what_is_required_is_named(refuse, component, missing):
     assert refuse(component, {}) == missing

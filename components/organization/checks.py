@@ -1,0 +1,40 @@
+"""Which senders a hub may admit."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..settings.checks import distinct_entries, must_be
+from ..settings.cross_field import CROSS_FIELD_CHECKS
+from ..settings.validation import InvalidSettings
+
+MOST_ACCOUNTS = 100
+"""The policy of a bus has at most 10,240 bytes
+(https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html)."""
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+"""(https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html)"""
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_check_accounts = distinct_entries(
+    "an account of 12 digits, in quotes", lambda value: isinstance(value, str) and bool(_ACCOUNT.fullmatch(value))
+)
+
+
+def refuse_invalid_hub(args: Mapping[str, Any]) -> None:
+    """Raises InvalidSettings for senders that a hub cannot admit, and for settings that contradict each other."""
+    complaints = [*_complain_about_senders(args)]
+    for check in CROSS_FIELD_CHECKS:
+        complaints += check(args, str, frozenset())
+    if complaints:
+        raise InvalidSettings(complaints)
+
+
+def _complain_about_senders(args: Mapping[str, Any]) -> Iterator[str]:
+    organization, accounts = args.get("organization_id"), args.get("member_accounts", [])
+    if organization is None and not accounts:
+        yield "organization_id or member_accounts must say which accounts may send events, got neither"
+    if organization is not None and not _ORGANIZATION.fullmatch(organization):
+        yield "organization_id" + must_be("the id of an organisation, such as o-a1b2c3d4e5", organization)
+    yield from ("member_accounts" + message for message in _check_accounts(str, accounts))
+    if len(accounts) > MOST_ACCOUNTS:
+        limit = f"at most {MOST_ACCOUNTS} accounts, as a bus's policy holds them; organization_id admits any number"
+        yield f"member_accounts must be {limit}, got {len(accounts)}"

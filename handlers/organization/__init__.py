@@ -1,0 +1,1 @@
+"""Many accounts: what a hub does with the events of its members, and a member with those that did not arrive."""
