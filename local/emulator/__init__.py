@@ -17,6 +17,7 @@ Inside of it, over MiniStack:
     log_output          control characters in the log
     metrics             metrics that AWS's services publish
     named_resources     the resource that IAM checks for a call
+    other_accounts      event buses of other accounts
     queue_lock          concurrent changes of a queue
     queue_metrics       metrics of SQS
     request_signatures  keys and signatures of requests

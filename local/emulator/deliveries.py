@@ -37,7 +37,7 @@ from .queue_lock import hold_lock
 
 Target = dict[str, Any]
 
-NO_RESOURCE, INTERNAL_ERROR = "NO_RESOURCE", "INTERNAL_ERROR"
+NO_RESOURCE, NO_PERMISSIONS, INTERNAL_ERROR = "NO_RESOURCE", "NO_PERMISSIONS", "INTERNAL_ERROR"
 """Error codes of EventBridge's dead letters."""
 RETRIES, AGE_SECONDS = 185, 86_400
 """The default retry policy of EventBridge and Scheduler."""
@@ -58,6 +58,10 @@ _deliver_to_queue_by_ministack = hold_lock(sns._deliver_to_sqs)
 
 class TargetNotFoundError(Exception):
     """The target does not exist: retries are useless."""
+
+
+class NotPermittedError(Exception):
+    """The target does not admit the sender: retries are useless."""
 
 
 @dataclass
@@ -119,6 +123,9 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
     except TargetNotFoundError as error:
         delivery.publish(None, "TargetErrorCount")
         _give_up(delivery, payload, NO_RESOURCE, str(error))
+    except NotPermittedError as error:
+        delivery.publish(None, "TargetErrorCount")
+        _give_up(delivery, payload, NO_PERMISSIONS, str(error))
     except Exception as error:  # noqa: BLE001 - no error may drop the event
         _log.exception("delivery to %s failed", target)
         delivery.publish(None, "TargetErrorCount")

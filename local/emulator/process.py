@@ -11,7 +11,7 @@ import string
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "local.emulator.main"
 _HOST = "127.0.0.1"
 _READY_SECONDS = 30.0
-# Read by cloudtrail.py, which runs inside the emulator and cannot be imported here.
+# Read by other_accounts.py and cloudtrail.py, which run inside the emulator and cannot be imported here.
+_ACCOUNTS_VARIABLE = "ROTATION_GUARD_ACCOUNTS"
 _EVENT_LOG_VARIABLE = "ROTATION_GUARD_EVENT_LOG"
 _RECORD_FILE = "process.json"
 # All that the emulator and its functions see of the developer's environment: no profile, proxy or endpoint.
@@ -58,6 +59,7 @@ class Emulator:
     access_key_id: str
     """The root user's key, new in each run: every user of this machine can reach the port."""
     secret_access_key: str = field(repr=False)
+    account_id: str = ACCOUNT_ID
 
     @property
     def endpoint_url(self) -> str:
@@ -82,10 +84,13 @@ class Emulator:
         port: int | None = None,
         wait_scale: float = WAIT_SCALE,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        account_id: str = ACCOUNT_ID,
+        accounts_file: Path | None = None,
     ) -> "Emulator":
         """Start an emulator in this folder, on this or any free port; call `wait_until_ready` next, and `stop` at last.
 
-        Raises LocalError when the port is taken.
+        `accounts_file` says where other accounts are, as `describe_accounts` writes it. Raises LocalError when the port
+        is taken.
         """
         port = _find_free_port(port)
         # Readable only by its owner: the log holds what functions print.
@@ -97,7 +102,11 @@ class Emulator:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE],
                 cwd=_ROOT,
-                env=_build_environment(folder, region, port, wait_scale, account_concurrency, *keys),
+                env={
+                    **_build_environment(folder, region, port, wait_scale, account_concurrency, *keys),
+                    "MINISTACK_ACCOUNT_ID": account_id,
+                    **({_ACCOUNTS_VARIABLE: str(accounts_file)} if accounts_file else {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -105,7 +114,7 @@ class Emulator:
             )
         # Killed by its group, perhaps from another process: this object must not wait for it.
         process.returncode = 0
-        emulator = cls(folder, port, ProcessGroup.of_leader(process.pid), *keys)
+        emulator = cls(folder, port, ProcessGroup.of_leader(process.pid), *keys, account_id)
         try:
             emulator._write_record()
         except BaseException:
@@ -131,6 +140,7 @@ class Emulator:
             **asdict(self.process),
             "access_key_id": self.access_key_id,
             "secret_access_key": self.secret_access_key,
+            "account_id": self.account_id,
         }
         write_private_file(self.folder / _RECORD_FILE, json.dumps(record))
 
@@ -141,13 +151,13 @@ class Emulator:
             record = json.loads((folder / _RECORD_FILE).read_text(encoding="utf-8"))
             process = ProcessGroup(int(record["pid"]), str(record["started"]))
             keys = str(record["access_key_id"]), str(record["secret_access_key"])
-            return cls(folder, int(record["port"]), process, *keys)
+            return cls(folder, int(record["port"]), process, *keys, str(record.get("account_id", ACCOUNT_ID)))
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
 
     def aws(self, region: str) -> Aws:
         """Return clients for it, as the account's root user."""
-        return Aws(self.endpoint_url, region, ACCOUNT_ID, self.access_key_id, self.secret_access_key)
+        return Aws(self.endpoint_url, region, self.account_id, self.access_key_id, self.secret_access_key)
 
     def wait_until_ready(self) -> None:
         """Wait until it responds; raises LocalError with the last line of its log when it does not."""
@@ -189,6 +199,19 @@ class Emulator:
         with contextlib.suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else "its log is empty."
+
+
+def describe_accounts(file: Path, organization: str, emulators: Iterable[Emulator]) -> None:
+    """Write where the accounts of an organisation are, for events between them."""
+    accounts = {
+        emulator.account_id: {
+            "endpoint_url": emulator.endpoint_url,
+            "access_key_id": emulator.access_key_id,
+            "secret_access_key": emulator.secret_access_key,
+        }
+        for emulator in emulators
+    }
+    write_private_file(file, json.dumps({"organization": organization, **accounts}))
 
 
 def _find_free_port(wanted: int | None) -> int:
@@ -234,7 +257,6 @@ def _build_environment(
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "0",
         "MINISTACK_REGION": region,
-        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
         "LAMBDA_ACCOUNT_CONCURRENCY": str(account_concurrency),
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",

@@ -108,7 +108,41 @@ def _list_schedules(aws: Aws) -> Iterable[str]:
     return (schedule["Arn"] for page in pages for schedule in page["Schedules"])
 
 
+def _create_bus(aws: Aws, inputs: Inputs) -> CreatedResource:
+    arn = aws.client("events").create_event_bus(
+        Name=inputs["name"], Tags=build_tag_list(inputs), **select_inputs(inputs, Description="description")
+    )["EventBusArn"]
+    return CreatedResource(inputs["name"], {"arn": arn, "name": inputs["name"]})
+
+
+def _delete_bus(aws: Aws, bus: CreatedResource) -> None:
+    aws.client("events").delete_event_bus(Name=bus.id)
+
+
+def _list_buses(aws: Aws) -> Iterable[str]:
+    return (bus["Arn"] for bus in aws.client("events").list_event_buses()["EventBuses"] if bus["Name"] != _DEFAULT_BUS)
+
+
+def _create_bus_policy(aws: Aws, inputs: Inputs) -> CreatedResource:
+    """Set the policy, which `other_accounts.py` applies to events of other accounts."""
+    aws.client("events").put_permission(EventBusName=inputs["eventBusName"], Policy=inputs["policy"])
+    return CreatedResource(inputs["eventBusName"], {})
+
+
 ENTRIES = (
+    Entry(
+        "aws:cloudwatch/eventBus:EventBus",
+        supported_inputs("name", "description", "tags"),
+        _create_bus,
+        _delete_bus,
+        name_input="name",
+        list_names=_list_buses,
+    ),
+    Entry(
+        "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
+        supported_inputs("eventBusName", "policy"),
+        _create_bus_policy,
+    ),
     Entry(
         "aws:cloudwatch/eventRule:EventRule",
         supported_inputs("name", "description", "eventPattern", "state", "eventBusName", "tags"),
