@@ -50,7 +50,8 @@ def count(stack):
 
 
 def test_every_program_in_python_is_run():
-    assert {path.parent.name for path in EXAMPLES.glob("*/__main__.py")} == set(PROGRAMS)
+    # The hub and its members have tests of their own.
+    assert {path.parent.name for path in EXAMPLES.glob("*/__main__.py")} == {*PROGRAMS, "organization"}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -188,7 +188,7 @@ def test_what_is_refused_is_a_property_error_with_the_path_and_the_reason(run):
 
     assert run(program).resources == []
     assert {error["property_path"]: error["reason"].split(",")[0] for error in refusals} == {
-        "color": "is not an argument of AuditTrail; there are dead_letter_retention_days",
+        "color": "is not an argument of AuditTrail; there are all_accounts",
         "runtime.log_retention_days": "must be one of 1",
         "table_arn": "must be text",
     }
