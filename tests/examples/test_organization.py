@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 import rotation_guard
+from local.check_own_stack import read_resources
 from local.deploy import program
 from local.mocks import recording
+from policies.model.evaluation import check
 from tests.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "organization"
@@ -86,6 +88,13 @@ def test_the_provider_of_a_member_is_there_before_anything_of_the_member(deploye
     for name in names:
         first = next(index for index, made in enumerate(order) if made.startswith(f"{name}-guard-"))
         assert order.index(name) < first
+
+
+def test_the_policy_pack_has_no_mandatory_complaint(deployed):
+    report = check(read_resources(deployed))
+
+    assert report.resources > 500
+    assert report.mandatory == ()
 
 
 def test_the_readme_names_files_that_exist():
