@@ -6,7 +6,7 @@ an Output in place of a number.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from pulumi.errors import InputPropertyErrorDetails
 from pulumi.output import Unknown
 from pulumi.provider.experimental.analyzer import PropertyDefinition, PropertyType, TypeDefinition
 
-from ..settings.checks import Check, must_be
+from ..settings.checks import Check, KeyFormatter, must_be
+from ..settings.component_args import complain_about_value
 from ..settings.declarations import ARN_LISTS, SETTINGS
 from ..settings.removed import REMOVED
 from ..settings.setting import to_camel_case
@@ -65,20 +66,20 @@ class InputReader:
         for name, definition in properties.items():
             known_errors = len(self.errors)
             if name in given:
-                value = self._read(prefix + name, given[name], definition)
+                value = self._read(prefix + name, given[name], definition, names[name])
                 if len(self.errors) == known_errors:
                     read[names[name]] = value
             elif not definition.optional:
                 self._refuse(prefix + name, "must be given, got nothing")
         return read
 
-    def _read(self, path: str, value: Any, definition: PropertyDefinition) -> Any:
+    def _read(self, path: str, value: Any, definition: PropertyDefinition, name: str) -> Any:
         if isinstance(value, (pulumi.Output, Unknown)):
             if definition.plain:
                 kind = self._describe(definition)
                 self._refuse(path, f"must be {kind} that is known before the deployment and not secret, got an Output")
                 return None
-            return pulumi.Output.from_input(value).apply(_restore_integers)
+            return _check_later(pulumi.Output.from_input(value), path, _check_type(definition, name))
         if definition.ref:
             type_ = self.types.get(definition.ref.rpartition(":")[2])
             if type_ is None:
@@ -92,15 +93,15 @@ class InputReader:
                 self._refuse(path, must_be("a list", value))
                 return None
             items = definition.items
-            return [self._read(f"{path}[{index}]", item, items) for index, item in enumerate(value)]
+            return [self._read(f"{path}[{index}]", item, items, name) for index, item in enumerate(value)]
         if definition.additional_properties is not None:
             if not isinstance(value, Mapping):
                 self._refuse(path, must_be("a map", value))
                 return None
             if not definition.plain and _contains_outputs(value):
-                return pulumi.Output.from_input(value).apply(_restore_integers)
+                return _check_later(pulumi.Output.from_input(value), path, _check_type(definition, name))
             values = definition.additional_properties
-            return {key: self._read(f"{path}.{key}", value[key], values) for key in sorted(value)}
+            return {key: self._read(f"{path}.{key}", value[key], values, name) for key in sorted(value)}
         return self._read_plain(path, value, definition)
 
     def _read_plain(self, path: str, value: Any, definition: PropertyDefinition) -> Any:
@@ -174,6 +175,7 @@ def check_outputs(args: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_later(value: pulumi.Output[Any], path: str, check: Check) -> pulumi.Output[Any]:
     def require(known: Any) -> Any:
+        known = _restore_integers(known)
         for message in check(to_camel_case, known):
             # The value may be secret.
             allowed = message.partition(", got ")[0].strip()
@@ -181,6 +183,16 @@ def _check_later(value: pulumi.Output[Any], path: str, check: Check) -> pulumi.O
         return known
 
     return value.apply(require)
+
+
+def _check_type(definition: PropertyDefinition, name: str) -> Check:
+    """A check of the type of an input of this name, and of ARNs, for a value that is known later."""
+    type_ = _TYPES[definition.type][0] if definition.type in _TYPES else Mapping[str, Any]
+
+    def check(_: KeyFormatter, known: Any) -> Iterator[str]:
+        yield from (complaint.removeprefix(name) for complaint in complain_about_value(name, known, type_))
+
+    return check
 
 
 def _check_as_list(check: Check) -> Check:

@@ -101,6 +101,12 @@ def is_arn(value: Any, service: str, resource: str, *, of_aws: bool = False) -> 
     return bool(re.fullmatch(resource, match["resource"], re.ASCII))
 
 
+def is_regional_arn(value: Any) -> bool:
+    """Whether it is the ARN of something in a Region of an account."""
+    match = _ARN.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and bool(match["account"])
+
+
 def is_role_arn(value: Any) -> bool:
     """Whether it is the ARN of an IAM role."""
     return isinstance(value, str) and bool(_ROLE_ARN.fullmatch(value))

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, Required, TypeVar, Union
 
 import pulumi
 
-from .checks import format_name, is_arn, must_be
+from .checks import format_name, is_arn, is_regional_arn, must_be
 from .declarations import SETTINGS
 from .name_lengths import complain_about_length
 from .validation import InvalidSettings, describe_unknown
@@ -117,6 +117,8 @@ def _complain_about_arn(path: str, value: Any) -> Iterator[str]:
     for end, (what, service, resource) in _ARNS.items():
         if path.endswith(end) and not is_arn(value, service, resource):
             yield path + must_be(f"the ARN of {what}", value)
+    if path.endswith("regional_arn") and not is_regional_arn(value):
+        yield path + must_be("the ARN of a resource in a Region of an account", value)
 
 
 def _is_input(parts: tuple[Any, ...]) -> bool:

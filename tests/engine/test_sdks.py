@@ -107,7 +107,7 @@ def test_the_example_in_typescript_deploys(typescript, aws, tmp_path):
     assert set(report["changes"]) == {"create"}
     assert report["outputs"]["criticalTopicArn"] == subscription["inputs"]["topic"]
     assert subscription["inputs"]["endpoint"]["plaintext"] == '"https://pager.example.com/hook"'
-    assert json.loads(subscription["inputs"]["filterPolicy"]) == {"severity": ["critical"]}
+    assert json.loads(subscription["inputs"]["filterPolicy"]) == {"severity": ["OUTAGE", "AT RISK"]}
     assert writer["STATUS_TABLE_NAME"] == resources["aws:dynamodb/table:Table orders-status"]["id"]
 
 

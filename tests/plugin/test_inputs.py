@@ -1,5 +1,6 @@
 """Inputs as programs in other languages send them: what arrives at a component, and what is refused."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from pulumi.errors import InputPropertiesError
 from pulumi.runtime import rpc
 
+from components.provider.host import COMPONENTS
 from components.rotation_guard import RotationGuard
 from local.mocks import recording
 from tests.components.samples.everything import EVERYTHING, KEY
@@ -17,6 +19,14 @@ UNKNOWN = rpc.deserialize_property(rpc.UNKNOWN, keep_unknowns=True)
 """What an input is that is not known at a preview, where the engine sends no Output."""
 EMAIL = {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"}
 SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/shop/web"
+HOSTILE: tuple[Callable[[], Any], ...] = (
+    lambda: "x",
+    lambda: [[None]],
+    lambda: {"a": {"b": [{}]}},
+    lambda: pulumi.Output.secret("x"),
+    lambda: pulumi.Output.from_input({"a": 1}),
+)
+"""Values that hardly any input takes, some of which show only once an Output is known."""
 Construct = Callable[..., recording.Recording]
 
 
@@ -306,6 +316,23 @@ def test_a_component_is_not_held_to_the_default_of_a_setting_that_it_does_not_ha
     recorded = construct("RotationEvents", {"failuresTopicArn": topic, "deadLetterRetentionDays": 3})
 
     assert recorded.of_type("aws:cloudwatch/eventRule:EventRule")
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
+def test_no_value_of_any_input_ends_in_a_traceback(component, construct, schema):
+    resource = schema["resources"][f"rotation-guard:index:{component.__name__}"]
+    required = dict.fromkeys(resource["requiredInputs"], "arn:aws:sns:eu-west-1:111122223333:topic")
+    tracebacks = []
+
+    for name, make in itertools.product(resource["inputProperties"], HOSTILE):
+        try:
+            construct(component.__name__, lambda name=name, make=make: {**required, name: make()})
+        except (InputPropertiesError, pulumi.InputPropertyError, pulumi.RunError):
+            continue
+        except Exception as error:  # noqa: BLE001 - a user would see its traceback
+            tracebacks.append((name, repr(error)))
+
+    assert tracebacks == []
 
 
 def test_a_component_that_does_not_exist_is_refused(construct):

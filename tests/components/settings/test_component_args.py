@@ -139,6 +139,11 @@ def test_a_wrong_setting_is_refused_with_its_limits(refuse, component):
         ),
         (AuditTrail, {"runtime": {"memory": 2}}, "runtime.memory is not one of runtime; there are "),
         (AuditTrail, {"runtime": 2}, "runtime must be a map of log_retention_days, "),
+        (
+            ManagementTrail,
+            {"regional_arn": "x"},
+            "regional_arn must be the ARN of a resource in a Region of an account",
+        ),
         (AuditTrail, {"table_arn": "trail"}, 'table_arn must be the ARN of a table of DynamoDB, got "trail"'),
         (
             AuditTrail,
