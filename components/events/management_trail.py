@@ -165,7 +165,7 @@ def _list_lifecycle_rules(history_days: int) -> list[Any]:
         {
             "id": "incomplete-uploads",
             "status": "Enabled",
-            "filter": {"prefix": ""},
+            "filter": {},
             "abort_incomplete_multipart_upload": {"days_after_initiation": INCOMPLETE_UPLOAD_DAYS},
         }
     ]
@@ -174,7 +174,7 @@ def _list_lifecycle_rules(history_days: int) -> list[Any]:
             {
                 "id": "history",
                 "status": "Enabled",
-                "filter": {"prefix": ""},
+                "filter": {},
                 "expiration": {"days": history_days},
                 "noncurrent_version_expiration": {"noncurrent_days": DELETED_VERSION_DAYS},
             }

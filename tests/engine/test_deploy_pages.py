@@ -43,6 +43,9 @@ def type_command(aws, clone, values) -> Iterator[Callable[[str], str]]:
     environment = {name: value for name, value in make_environment(clone.parent, aws).items() if name not in NOT_CLOSED}
     environment |= {
         "PULUMI_SKIP_CONFIRMATIONS": "true",
+        # Most of the time would be the state after every step.
+        "PULUMI_EXPERIMENTAL": "true",
+        "PULUMI_SKIP_CHECKPOINTS": "true",
         "PATH": f"{environment['PATH']}{os.pathsep}{Path(sys.prefix, 'bin')}",
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_DEFAULT_REGION": aws.region,

@@ -24,7 +24,7 @@ _RETRY_POLICY: Names = {
 _LIFECYCLE_RULE: Names = {
     "id": "Id",
     "status": "Status",
-    "filter": flatten({"prefix": "Prefix"}),
+    "filter": flatten({}),
     "expiration": flatten({"days": "ExpirationInDays"}),
     "noncurrentVersionExpiration": rename_fields("NoncurrentVersionExpiration", {"noncurrentDays": "NoncurrentDays"}),
     "abortIncompleteMultipartUpload": rename_fields(

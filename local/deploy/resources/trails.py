@@ -162,7 +162,7 @@ ENTRIES = (
             "bucket",
             "rules.id",
             "rules.status",
-            "rules.filter.prefix",
+            "rules.filter",
             "rules.expiration.days",
             "rules.noncurrentVersionExpiration.noncurrentDays",
             "rules.abortIncompleteMultipartUpload.daysAfterInitiation",

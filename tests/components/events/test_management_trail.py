@@ -97,7 +97,8 @@ def test_log_files_expire_as_the_rest_of_the_history(make_trail, days):
 
     uploads, *history = lifecycle.inputs["rules"]
     assert uploads["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
-    assert all(rule["status"] == "Enabled" for rule in lifecycle.inputs["rules"])
+    # An empty filter takes in every object (https://www.pulumi.com/registry/packages/aws/api-docs/s3/bucketlifecycleconfiguration/).
+    assert all((rule["status"], rule["filter"]) == ("Enabled", {}) for rule in lifecycle.inputs["rules"])
     assert [rule["expiration"] for rule in history] == ([{"days": days}] if days else [])
     assert [rule["noncurrentVersionExpiration"] for rule in history] == ([{"noncurrentDays": 30}] if days else [])
 
