@@ -25,7 +25,7 @@ STATUS = {
     "secret_name": "orders/db",
     "secret_arn": ARN,
     "status": "needs_rotation",
-    "verdict": "over_limit",
+    "verdict": "overdue",
     "reason": "The value in use is 40 days old, over the limit of 30.",
     "checked_at": "2026-03-01T01:00:00Z",
     "age_days": Decimal(40),
@@ -48,7 +48,7 @@ def status_event(**changes):
 
 
 def run_event(**changes):
-    progress = Progress(checked=10, flagged=2, unknown=1, listed=12, verdicts={"ok": 8, "over_limit": 2})
+    progress = Progress(checked=10, flagged=2, unknown=1, listed=12, verdicts={"ok": 8, "overdue": 2})
     began, ended = datetime(2026, 3, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 1, 0, 9, tzinfo=UTC)
     return envelope(
         RUN_FINISHED, {**build_run_detail("2026-03-01T01:00:00Z", "check-1", began, ended, progress, []), **changes}
@@ -99,7 +99,7 @@ def test_a_run_names_account_region_and_audit_in_its_key():
         "checked": 10,
         "flagged": 2,
         "unknown": 1,
-        "verdicts": {"ok": 8, "over_limit": 2},
+        "verdicts": {"ok": 8, "overdue": 2},
         "complete": True,
     }
 
