@@ -44,6 +44,7 @@ _ALARM = _grant(
 _ALARM_READ = _grant("cloudwatch", "arn:aws:cloudwatch:*:*:alarm:*", "DescribeAlarms")
 _RULE = (f"arn:aws:events:*:*:rule/{NAME}-*", f"arn:aws:events:*:*:rule/*/{NAME}-*")
 """On the default bus, and on one that exists already."""
+_BUS = f"arn:aws:events:*:*:event-bus/{NAME}-*"
 _QUEUE = f"arn:aws:sqs:*:*:{NAME}-*"
 _TOPIC = f"arn:aws:sns:*:*:{NAME}-*"
 _SECRET = f"arn:aws:secretsmanager:*:*:secret:{NAME}-*"
@@ -74,10 +75,26 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "aws:cloudwatch/dashboard:Dashboard": (
         _grant("cloudwatch", f"arn:aws:cloudwatch::*:dashboard/{NAME}-*", "DeleteDashboards GetDashboard PutDashboard"),
     ),
+    "aws:cloudwatch/eventBus:EventBus": (
+        _grant(
+            "events",
+            _BUS,
+            "CreateEventBus DeleteEventBus DescribeEventBus ListTagsForResource TagResource UntagResource "
+            "UpdateEventBus",
+        ),
+    ),
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": (
+        _grant("events", _BUS, "DescribeEventBus"),
+        _grant("events", ANY, "PutPermission RemovePermission"),
+    ),
     "aws:cloudwatch/eventRule:EventRule": (
         _grant("events", _RULE, "DeleteRule DescribeRule ListTagsForResource PutRule TagResource UntagResource"),
     ),
-    "aws:cloudwatch/eventTarget:EventTarget": (_grant("events", _RULE, "ListTargetsByRule PutTargets RemoveTargets"),),
+    "aws:cloudwatch/eventTarget:EventTarget": (
+        _grant("events", _RULE, "ListTargetsByRule PutTargets RemoveTargets"),
+        # The rules of a member forward with a role.
+        _pass_role("events.amazonaws.com"),
+    ),
     "aws:cloudwatch/logGroup:LogGroup": (
         _grant(
             "logs",

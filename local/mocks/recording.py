@@ -25,10 +25,16 @@ GLOBAL_SERVICES = ("iam", "s3")
 """Services whose ARNs have no Region."""
 SERVICES_WITHOUT_ACCOUNT = ("s3",)
 """Services whose ARNs have no account."""
-ARN_SERVICES = {"sfn": "states", "cloudwatch/eventRule": "events", "cloudwatch/logGroup": "logs"}
+ARN_SERVICES = {
+    "sfn": "states",
+    "cloudwatch/eventBus": "events",
+    "cloudwatch/eventRule": "events",
+    "cloudwatch/logGroup": "logs",
+}
 """Service or type -> the service in its ARN, where it differs from the type's."""
 ARN_PREFIXES = {
     "cloudtrail/trail": "trail/",
+    "cloudwatch/eventBus": "event-bus/",
     "cloudwatch/eventRule": "rule/",
     "cloudwatch/logGroup": "log-group:",
     "cloudwatch/metricAlarm": "alarm:",

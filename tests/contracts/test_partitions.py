@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from components.organization.hub import Hub
+from components.organization.member import Member
 from components.rotation_guard import RotationGuard
 from local.mocks.recording import Recording, deploy
 from tests.components.samples.everything import EVERYTHING
@@ -20,6 +22,8 @@ CONSOLES = {"cn-north-1": "console.amazonaws.cn", "us-gov-west-1": "console.amaz
 """(https://console.amazonaws.cn, https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/configure-account.html)"""
 POWERTOOLS_ACCOUNTS = {"cn-north-1": "498634801083", "us-gov-west-1": "165093116878"}
 """(https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/)"""
+HUB = "arn:aws:events:eu-west-1:999900009999:event-bus/hub"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:critical"
 SOURCES = ("components", "handlers", "rotation_guard")
 _ARN = re.compile(r"arn:(aws[\w-]*):[\w-]+:([\w*-]*):")
 _HOST = re.compile(r"https?://([\w.-]+)")
@@ -52,10 +56,16 @@ def region(request) -> str:
 
 @pytest.fixture
 def texts(region) -> list[str]:
-    """Every text in every input and output of the product, with every setting, and with almost none."""
+    """Every text in every input and output of the product, with every setting and with almost none, hub and member."""
+    components = (
+        (RotationGuard, EVERYTHING),
+        (RotationGuard, {"create_trail": True, "remediation_mode": "retry"}),
+        (Hub, {"organization_id": "o-a1b2c3d4e5", "member_accounts": ["444455556666"]}),
+        (Member, {"hub_event_bus_arn": HUB, "alarms_topic_arn": TOPIC}),
+    )
     recordings: list[Recording] = [
-        deploy(RotationGuard, "guard", settings, region=region, config={"aws:region": region})
-        for settings in (move(EVERYTHING, region), {"create_trail": True, "remediation_mode": "retry"})
+        deploy(component, "guard", move(settings, region), region=region, config={"aws:region": region})
+        for component, settings in components
     ]
     return [
         text

@@ -25,7 +25,6 @@ NOT_NEEDED: Mapping[str, Mapping[str, str]] = {
         r"dynamodb:(DescribeImport|ImportTable)|s3:.*|logs:.*": "no import of a table",
         r"kms:.*": "AWS's own key",
     },
-    "AWS::Events::Rule": {r"iam:PassRole": "targets have resource policies"},
     "AWS::IAM::Role": {
         r"iam:(Attach|Detach)RolePolicy|iam:\w+RolePermissionsBoundary": "neither managed policies nor a boundary",
         r"iam:(Delete|Get|Put)RolePolicy": "policies are resources of their own",
