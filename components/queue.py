@@ -1,10 +1,13 @@
 """Queues as this stack wants them: kept for a stated time and encrypted in a way that EventBridge and SNS can use."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pulumi
 from pulumi_aws import sqs
+
+from rotation_guard.domain.tags import AUDIT_TAG
 
 DAY = 86_400
 MAXIMUM_MESSAGE_BYTES = 1_048_576
@@ -53,3 +56,33 @@ def queue(
         opts=opts,
         **more,
     )
+
+
+def queue_of_events(
+    name: str,
+    dead_letters_name: str,
+    *,
+    retention_days: int,
+    dead_letter_retention_days: int,
+    visibility_seconds: int,
+    maximum_receives: int,
+    kms_key_arn: pulumi.Input[str] | None,
+    tags: Mapping[str, str] | None,
+    opts: pulumi.ResourceOptions,
+) -> tuple[sqs.Queue, sqs.Queue]:
+    """A queue that a function reads events from, and its dead letters. Its tag says that nothing may be filtered."""
+    dead_letters = queue(
+        dead_letters_name, retention_days=dead_letter_retention_days, kms_key_arn=kms_key_arn, tags=tags, opts=opts
+    )
+    events = queue(
+        name,
+        retention_days=retention_days,
+        kms_key_arn=kms_key_arn,
+        tags={**(tags or {}), AUDIT_TAG: "true"},
+        visibility_timeout_seconds=visibility_seconds,
+        redrive_policy=dead_letters.arn.apply(
+            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": maximum_receives})
+        ),
+        opts=opts,
+    )
+    return events, dead_letters

@@ -1,6 +1,5 @@
 """What is recorded: the queue that events wait in, the function that writes them down, and the table they stay in."""
 
-import json
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
@@ -8,11 +7,9 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import dynamodb, lambda_, sqs
 
-from rotation_guard.domain.tags import AUDIT_TAG
-
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
-from ..queue import QueueReference, find_queue, queue
+from ..queue import QueueReference, find_queue, queue_of_events
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
@@ -150,26 +147,17 @@ class AuditTrail(pulumi.ComponentResource):
         """The queue of events, and its dead letters where it is the component's own."""
         if "queue_arn" in args and "queue_url" in args:
             return find_queue(args["queue_arn"], args["queue_url"]), None
-        child, key, tags = ResourceOptions(parent=self), args.get("kms_key_arn"), args.get("tags")
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=key,
-            tags=tags,
-            opts=child,
-        )
-        events = queue(
+        return queue_of_events(
             f"{name}-events",
+            f"{name}-dead-letters",
             retention_days=value_of(args, "queue_retention_days"),
-            kms_key_arn=key,
-            tags={**(tags or {}), AUDIT_TAG: "true"},
-            visibility_timeout_seconds=VISIBILITY_SECONDS,
-            redrive_policy=dead_letters.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})
-            ),
-            opts=child,
+            dead_letter_retention_days=value_of(args, "dead_letter_retention_days"),
+            visibility_seconds=VISIBILITY_SECONDS,
+            maximum_receives=MAXIMUM_RECEIVES,
+            kms_key_arn=args.get("kms_key_arn"),
+            tags=args.get("tags"),
+            opts=ResourceOptions(parent=self),
         )
-        return events, dead_letters
 
     def _find_record(self, name: str, args: AuditTrailArgs) -> dynamodb.Table | TableReference:
         if "table_arn" in args:

@@ -12,6 +12,7 @@ from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
 from ..placement import PROVIDER, detects_loops, find_region
 from ..queue import queue
+from ..schedule import schedule_role
 from ..settings import age_classes
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
@@ -207,21 +208,14 @@ class RotationAudit(pulumi.ComponentResource):
             lambda_.FunctionRecursionConfig(
                 f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child
             )
-        role = iam.Role(
+        role, permitted = schedule_role(
             f"{name}-schedule",
-            description="Starts the audit on schedule (rotation-guard)",
-            assume_role_policy=Output.all(account, group.arn).apply(
-                lambda known: iam_policies.assumed_by_scheduler(*known)
-            ),
+            "Starts the audit on schedule (rotation-guard)",
+            group,
+            function_arn=check.arn,
+            dead_letters_arn=dead_letters.arn,
+            kms_key_arn=args.get("kms_key_arn"),
             tags=tags,
-            opts=child,
-        )
-        permitted = iam.RolePolicy(
-            f"{name}-schedule",
-            role=role.name,
-            policy=Output.all(check.arn, dead_letters.arn, args.get("kms_key_arn")).apply(
-                lambda known: iam_policies.document(*iam_policies.schedule(*known))
-            ),
             opts=child,
         )
         schedule = scheduler.Schedule(

@@ -8,8 +8,6 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch, lambda_, sqs
 
-from rotation_guard.domain.tags import AUDIT_TAG
-
 from .. import iam_policies
 from ..audit.audit_trail import BATCH_SIZE, MAXIMUM_RECEIVES, AuditTrail, AuditTrailArgs
 from ..events.event_patterns import with_drills
@@ -17,7 +15,7 @@ from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from ..observability.alarms import Alarms, Condition, Metric
-from ..queue import queue
+from ..queue import queue, queue_of_events
 from ..release import resolve_runbook
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
@@ -133,7 +131,7 @@ class Hub(pulumi.ComponentResource):
         )
         kept = {"deletion_protection": value_of(args, "deletion_protection"), "tags": tags, "opts": child}
         tables = create_hub_tables(name, **kept)
-        lost_reports, reports = self._create_queues(name, args)
+        reports, lost_reports = self._create_queues(name, args)
         recorder = Function(
             f"{name}-record",
             {
@@ -208,27 +206,18 @@ class Hub(pulumi.ComponentResource):
         self.register_outputs({output: getattr(self, output) for output in Hub.__annotations__})
 
     def _create_queues(self, name: str, args: HubArgs) -> tuple[sqs.Queue, sqs.Queue]:
-        """The queue of reports, behind its dead letters."""
-        child, key, tags = ResourceOptions(parent=self), args.get("kms_key_arn"), args.get("tags")
-        dead_letters = queue(
-            f"{name}-reports-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=key,
-            tags=tags,
-            opts=child,
-        )
-        reports = queue(
+        """The queue of reports, and its dead letters."""
+        return queue_of_events(
             f"{name}-reports",
+            f"{name}-reports-dead-letters",
             retention_days=value_of(args, "queue_retention_days"),
-            kms_key_arn=key,
-            tags={**(tags or {}), AUDIT_TAG: "true"},
-            visibility_timeout_seconds=VISIBILITY_SECONDS,
-            redrive_policy=dead_letters.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})
-            ),
-            opts=child,
+            dead_letter_retention_days=value_of(args, "dead_letter_retention_days"),
+            visibility_seconds=VISIBILITY_SECONDS,
+            maximum_receives=MAXIMUM_RECEIVES,
+            kms_key_arn=args.get("kms_key_arn"),
+            tags=args.get("tags"),
+            opts=ResourceOptions(parent=self),
         )
-        return dead_letters, reports
 
     def _route(
         self,

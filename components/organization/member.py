@@ -15,6 +15,7 @@ from ..function import Function, RuntimeArgs, statements
 from ..observability.alarms import Alarms, Condition, Metric
 from ..queue import queue
 from ..release import resolve_runbook
+from ..schedule import schedule_role
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
 from . import permissions
@@ -104,7 +105,7 @@ class Member(pulumi.ComponentResource):
             },
             opts=child,
         )
-        self._schedule(name, args, redelivery, failed_runs, account)
+        self._schedule(name, args, redelivery, failed_runs)
         self._watch(name, args, dead_letters, failed_runs, rules)
 
         self.dead_letters_url = dead_letters.url
@@ -168,26 +169,17 @@ class Member(pulumi.ComponentResource):
             )
         return rules
 
-    def _schedule(
-        self, name: str, args: MemberArgs, redelivery: Function, failed_runs: sqs.Queue, account: Output[str]
-    ) -> None:
+    def _schedule(self, name: str, args: MemberArgs, redelivery: Function, failed_runs: sqs.Queue) -> None:
         child, tags = ResourceOptions(parent=self), args.get("tags")
         group = scheduler.ScheduleGroup(f"{name}-redeliver", tags=tags, opts=child)
-        role = iam.Role(
+        role, permitted = schedule_role(
             f"{name}-schedule",
-            description="Starts the redelivery on schedule (rotation-guard)",
-            assume_role_policy=Output.all(account, group.arn).apply(
-                lambda known: iam_policies.assumed_by_scheduler(*known)
-            ),
+            "Starts the redelivery on schedule (rotation-guard)",
+            group,
+            function_arn=redelivery.arn,
+            dead_letters_arn=failed_runs.arn,
+            kms_key_arn=args.get("kms_key_arn"),
             tags=tags,
-            opts=child,
-        )
-        permitted = iam.RolePolicy(
-            f"{name}-schedule",
-            role=role.name,
-            policy=Output.all(redelivery.arn, failed_runs.arn, args.get("kms_key_arn")).apply(
-                lambda known: iam_policies.document(*iam_policies.schedule(*known))
-            ),
             opts=child,
         )
         scheduler.Schedule(

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-COUNT, ALLOWED = 30, 6
+COUNT, ALLOWED = 18, 6
 """How many fail, and `maxActionsPerHour` of the stack."""
 
 
@@ -36,15 +36,19 @@ def test_every_failure_has_one_incident_that_is_published(retry_world, incidents
     assert {status for incident in incidents for status in incident.executions.values()} == {"SUCCEEDED"}
 
 
-def test_one_digest_lists_all_rate_limited_incidents(retry_world, incidents):
+@pytest.mark.parametrize("topic", ["critical", "remediation"])
+def test_digests_list_each_rate_limited_incident_once(retry_world, incidents, topic):
     digests = [
-        notification
+        notification.payload["held"]
         for notification in retry_world.listener.notifications
-        if notification.payload.get("turn") == "held_burst"
+        if notification.topic == topic and notification.payload.get("turn") == "held_burst"
     ]
 
-    assert sorted(notification.topic for notification in digests) == ["critical", "remediation"]
-    assert {notification.payload["held"]["count"] for notification in digests} == {COUNT - ALLOWED}
+    listed = Counter(secret["secret_arn"] for digest in digests for secret in digest["secrets"])
+    assert listed == Counter(incident.row["secret_arn"] for incident in incidents if incident.row["outcome"] == "held")
+    assert sum(digest["count"] for digest in digests) == COUNT - ALLOWED
+    # One, unless the machine is so busy that the incidents are further apart than a digest waits.
+    assert len(digests) <= (COUNT - ALLOWED) // 2
     assert all(incident.transitions == ["opened"] for incident in incidents if incident.row["outcome"] == "held")
 
 
