@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.page_commands import read_commands
 from tests.paths import ROOT
 
 
@@ -78,6 +79,35 @@ def test_links_between_pages_have_a_target():
         assert file.exists(), f"{page.relative_to(ROOT)} links to {link}"
         if heading and file.suffix == ".md":
             assert heading in list(map(_anchor, re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE))), link
+
+
+def list_commands_of_pages():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+    return [command.text for page in pages for command in read_commands(page.read_text())]
+
+
+def test_a_command_that_lists_alarms_says_of_which_type():
+    """CloudWatch lists no composite alarm unless it is asked for the type; the embedded AWS lists both.
+
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html)
+    """
+    commands = [command for command in list_commands_of_pages() if "describe-alarms" in command]
+
+    assert len(commands) == 3
+    for command in commands:
+        [of_type] = re.findall(r"--alarm-types (\w+)", command)
+        assert f"{of_type}s[]" in command
+
+
+def test_a_bucket_is_made_by_a_command_that_works_in_every_region():
+    """S3 takes us-east-1 for no LocationConstraint, and needs one in every other Region; `aws s3 mb` knows.
+
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html)
+    """
+    commands = list_commands_of_pages()
+
+    assert [command for command in commands if "s3 mb" in command]
+    assert not [command for command in commands if "create-bucket" in command]
 
 
 def _anchor(heading):
