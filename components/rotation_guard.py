@@ -302,6 +302,7 @@ class RotationGuard(pulumi.ComponentResource):
                 **select(args, ObservabilityArgs),
                 "alarms_topic_arn": notifications.alarms_topic_arn,
                 "rule_names": events.rule_names,
+                **_pick(existing, {"event_bus_name": "event_bus_name"}),
                 "undelivered_events_queue_name": events.dead_letters_name,
                 "audit_queue_name": trail.queue_name,
                 "unrecorded_events_queue_name": trail.dead_letters_name,

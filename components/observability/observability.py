@@ -51,6 +51,8 @@ class ObservabilityArgs(TypedDict):
     """Topic that the alarms ring: one that admits CloudWatch."""
     rule_names: NotRequired[Mapping[str, pulumi.Input[str]]]
     """The rules for rotation events, by short names."""
+    event_bus_name: NotRequired[pulumi.Input[str]]
+    """Bus that the rules are on; the default one unless given."""
     undelivered_events_queue_name: NotRequired[pulumi.Input[str] | None]
     """Dead letters of the rules."""
     audit_queue_name: NotRequired[pulumi.Input[str] | None]
@@ -92,8 +94,9 @@ class ObservabilityArgs(TypedDict):
 
 
 WATCHED = tuple(
-    name for name in ObservabilityArgs.__annotations__ if name not in SETTINGS and name != "alarms_topic_arn"
+    name for name in ObservabilityArgs.__annotations__ if name not in (*SETTINGS, "alarms_topic_arn", "event_bus_name")
 )
+DEFAULT_BUS = "default"
 
 
 class Observability(pulumi.ComponentResource):
@@ -151,6 +154,7 @@ class Observability(pulumi.ComponentResource):
     def _page_undelivered_events(self) -> cloudwatch.CompositeAlarm | None:
         heading = "rotation-events-are-not-delivered"
         causes = self._watch_dead_letters("undelivered-events", self._args.get("undelivered_events_queue_name"))
+        on_bus = _find_bus_dimension(self._args.get("event_bus_name", DEFAULT_BUS))
         for short, rule_name in self._args.get("rule_names", {}).items():
             for what, metric, meaning in (
                 ("failed", "FailedInvocations", f"EventBridge could not deliver an event of the rule {short}."),
@@ -162,7 +166,7 @@ class Observability(pulumi.ComponentResource):
             ):
                 causes[f"rule-{short}-{what}"] = self._alarms.watch(
                     f"rule-{short}-{what}",
-                    Metric("AWS/Events", metric, {"RuleName": rule_name}),
+                    Metric("AWS/Events", metric, {**on_bus, "RuleName": rule_name}),
                     _PERMANENT,
                     meaning,
                     heading,
@@ -369,3 +373,13 @@ class Observability(pulumi.ComponentResource):
         return Output.all(partition, region, made.dashboard_name).apply(
             lambda known: dashboard.build_console_url(*known)
         )
+
+
+def _find_bus_dimension(bus: pulumi.Input[str]) -> dict[str, Output[str]]:
+    """The dimension that metrics of rules have on another bus than the default one, and never on that.
+
+    A bus may be given by its ARN (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html).
+    """
+    name = Output.from_input(bus).apply(lambda known: known.rpartition(":event-bus/")[2])
+    is_default = isinstance(bus, str) and bus.rpartition(":event-bus/")[2] == DEFAULT_BUS
+    return {} if is_default else {"EventBusName": name}

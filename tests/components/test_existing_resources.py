@@ -107,6 +107,27 @@ def test_rules_on_another_bus_have_their_targets_there(guard):
 
 
 @pytest.mark.parametrize(
+    ("bus", "dimension"),
+    [
+        (lambda: "their-bus", {"EventBusName": "their-bus"}),
+        (lambda: pulumi.Output.from_input("their-bus"), {"EventBusName": "their-bus"}),
+        (lambda: f"arn:aws:events:{AT}:event-bus/their-bus", {"EventBusName": "their-bus"}),
+        (lambda: "default", {}),
+    ],
+    ids=["a name", "a name that is known later", "an ARN", "the default bus"],
+)
+def test_alarms_on_rules_of_another_bus_name_the_bus(deploy, bus, dimension):
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html"""
+    recording = deploy(RotationGuard, "guard", lambda: {"existing": {"event_bus_name": bus()}})
+
+    alarms = [alarm.inputs for alarm in recording.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")]
+    of_rules = [alarm["dimensions"] for alarm in alarms if alarm["namespace"] == "AWS/Events"]
+    names = {rule.outputs["name"] for rule in recording.of_type("aws:cloudwatch/eventRule:EventRule")}
+    assert {dimensions["RuleName"] for dimensions in of_rules} == names
+    assert all(dimensions == {**dimension, "RuleName": dimensions["RuleName"]} for dimensions in of_rules)
+
+
+@pytest.mark.parametrize(
     ("existing", "complaint"),
     [
         (None, "existing must be a map of failures_topic_arn, "),
