@@ -17,7 +17,7 @@ from .notifications.notifications import Notifications, NotificationsArgs, Subsc
 from .observability.observability import Observability, ObservabilityArgs
 from .placement import find_placement, find_provider
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
-from .settings.component_args import complain_about_groups, complain_about_value
+from .settings.component_args import check_later, complain_about_groups, complain_about_value
 from .settings.declarations import select, value_of
 from .settings.validation import EXISTING, refuse_invalid
 from .table import TableReference, find_table
@@ -223,6 +223,7 @@ class RotationGuard(pulumi.ComponentResource):
         args = args or {}
         existing = args.get("existing", {})
         refuse_invalid(args, name, find_placement(find_provider(opts)), complain_about_existing(existing))
+        existing = check_later(f"{EXISTING}.", existing, ExistingResourcesArgs)
         super().__init__("rotation-guard:index:RotationGuard", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         runtime: RuntimeArgs = select(args, RuntimeArgs)

@@ -3,10 +3,12 @@
 What a component is given has the shape that its arguments' type declares; a setting has a check of its own besides.
 """
 
+import re
 import typing
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import UnionType
-from typing import Any, NotRequired, Required, TypeVar, Union
+from typing import Any, NamedTuple, NotRequired, Required, TypeVar, Union
 
 import pulumi
 
@@ -17,16 +19,45 @@ from .validation import InvalidSettings, describe_unknown
 
 Args = TypeVar("Args")
 _PLAIN = {str: "text", int: "an integer", bool: "true or false"}
-_ARNS = {
-    "topic_arn": ("a standard SNS topic", "sns", r"[\w-]{1,256}"),
-    "queue_arn": ("a standard SQS queue", "sqs", r"[\w-]{1,80}"),
-    "table_arn": ("a table of DynamoDB", "dynamodb", r"table/[\w.-]{3,255}"),
-    "function_arn": ("a Lambda function", "lambda", r"function:[\w-]{1,64}(:[\w$-]+)?"),
-    "event_bus_arn": ("an event bus", "events", r"event-bus/[\w./-]{1,256}"),
-    "state_machine_arn": ("a state machine", "states", r"stateMachine:[\w-]{1,80}"),
+_QUEUE_URL = re.compile(r"https?://[^\s/]+/\d{12}/[\w-]{1,80}", re.ASCII)
+_BUS_NAME = re.compile(r"[\w./-]{1,256}", re.ASCII)
+
+
+class _Kind(NamedTuple):
+    """What the name of an argument promises of its value."""
+
+    what: str
+    is_one: Callable[[Any], bool]
+
+
+def _arn_of(what: str, service: str, resource: str) -> _Kind:
+    return _Kind(f"the ARN of {what}", lambda value: is_arn(value, service, resource))
+
+
+def _text(what: str, pattern: re.Pattern[str]) -> _Kind:
+    return _Kind(what, lambda value: isinstance(value, str) and bool(pattern.fullmatch(value)))
+
+
+_KINDS = {
+    "topic_arn": _arn_of("a standard SNS topic", "sns", r"[\w-]{1,256}"),
+    "queue_arn": _arn_of("a standard SQS queue", "sqs", r"[\w-]{1,80}"),
+    "queue_url": _text("the URL of a standard SQS queue", _QUEUE_URL),
+    "table_arn": _arn_of("a table of DynamoDB", "dynamodb", r"table/[\w.-]{3,255}"),
+    "function_arn": _arn_of("a Lambda function", "lambda", r"function:[\w-]{1,64}(:[\w$-]+)?"),
+    # A rule that sends back to the bus that it is on would hear its own events again.
+    "event_bus_arn": _arn_of("an event bus that is no default one", "events", r"event-bus/(?!default$)[\w./-]{1,256}"),
+    "event_bus_name": _Kind(
+        "the name of an event bus, or its ARN",
+        lambda value: (
+            isinstance(value, str)
+            and (bool(_BUS_NAME.fullmatch(value)) or is_arn(value, "events", r"event-bus/[\w./-]{1,256}"))
+        ),
+    ),
+    "state_machine_arn": _arn_of("a state machine", "states", r"stateMachine:[\w-]{1,80}"),
+    "regional_arn": _Kind("the ARN of a resource in a Region of an account", is_regional_arn),
 }
-"""How the names of arguments end that are ARNs, each with what it is of. EventBridge sends to no FIFO topic, and to a
-FIFO queue only with a message group (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html)."""
+"""How the names of arguments end whose values have a form, each with the form. EventBridge sends to no FIFO topic, and
+to a FIFO queue only with a message group (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html)."""
 
 
 def read_args(
@@ -47,7 +78,29 @@ def read_args(
         complaints.append(f"the arguments of {component}{must_be('a map', given)}")
     if complaints:
         raise InvalidSettings(complaints)
-    return given
+    return check_later("", given, type_)
+
+
+def check_later(path: str, given: Any, type_: Any) -> Any:
+    """The arguments, of which an Output without the form that its name promises fails the deployment once known."""
+    checked = dict(given)
+    for name, annotation in type_.__annotations__.items():
+        value, kind = given.get(name), _find_kind(name)
+        if kind is not None and isinstance(value, pulumi.Output):
+            is_optional = type(None) in typing.get_args(typing.get_args(annotation)[0])
+            checked[name] = value.apply(partial(_require, path + name, kind, is_optional))
+    return checked
+
+
+def _require(path: str, kind: _Kind, is_optional: bool, value: Any) -> Any:
+    if not kind.is_one(value) and not (value is None and is_optional):
+        # The value may be secret.
+        raise InvalidSettings([f"{path} must be {kind.what}, got an Output with another value"])
+    return value
+
+
+def _find_kind(path: str) -> _Kind | None:
+    return next((kind for end, kind in _KINDS.items() if path.endswith(end)), None)
 
 
 def complain_about_groups(path: str, given: Mapping[str, Any], together: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -80,7 +133,7 @@ def complain_about_value(path: str, value: Any, annotation: Any) -> Iterator[str
         if not isinstance(value, annotation) or (annotation is int and isinstance(value, bool)):
             yield path + must_be(_PLAIN[annotation], value)
         else:
-            yield from _complain_about_arn(path, value)
+            yield from _complain_about_form(path, value)
     elif origin is list:
         if isinstance(value, Sequence) and not isinstance(value, str):
             for index, entry in enumerate(value):
@@ -113,12 +166,10 @@ def _complain_about_fields(path: str, given: Mapping[Any, Any], type_: Any, what
             yield from (prefix + name + message for message in setting.check(str, value))
 
 
-def _complain_about_arn(path: str, value: Any) -> Iterator[str]:
-    for end, (what, service, resource) in _ARNS.items():
-        if path.endswith(end) and not is_arn(value, service, resource):
-            yield path + must_be(f"the ARN of {what}", value)
-    if path.endswith("regional_arn") and not is_regional_arn(value):
-        yield path + must_be("the ARN of a resource in a Region of an account", value)
+def _complain_about_form(path: str, value: Any) -> Iterator[str]:
+    kind = _find_kind(path)
+    if kind is not None and not kind.is_one(value):
+        yield path + must_be(kind.what, value)
 
 
 def _is_input(parts: tuple[Any, ...]) -> bool:

@@ -165,6 +165,20 @@ def test_what_cannot_exist_is_refused_before_anything_is_made(run, existing, com
     assert only.startswith(complaint)
 
 
+@pytest.mark.parametrize("what", EXISTING)
+def test_what_turns_out_to_be_something_else_is_refused_with_its_path(deploy, what):
+    with pytest.raises(InvalidSettings) as refused:
+        deploy(
+            RotationGuard,
+            "guard",
+            lambda: {"existing": {**EXISTING, what: pulumi.Output.from_input("no such thing")}},
+        )
+
+    [complaint] = refused.value.complaints
+    assert complaint.startswith(f"existing.{what} must be the ")
+    assert complaint.endswith(", got an Output with another value")
+
+
 def test_events_go_to_the_destinations_that_are_given(deploy):
     topic = EXISTING["failures_topic_arn"]
 

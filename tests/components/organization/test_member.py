@@ -202,10 +202,13 @@ def test_the_account_of_the_pattern_is_the_members_own(member):
 
 BAD = {
     "no bus": ({"hub_event_bus_arn": None}, "hub_event_bus_arn must be text, got null"),
-    "a name": ({"hub_event_bus_arn": "hub"}, 'hub_event_bus_arn must be the ARN of an event bus, got "hub"'),
+    "a name": (
+        {"hub_event_bus_arn": "hub"},
+        'hub_event_bus_arn must be the ARN of an event bus that is no default one, got "hub"',
+    ),
     "a rule": (
         {"hub_event_bus_arn": HUB.replace("event-bus", "rule")},
-        "hub_event_bus_arn must be the ARN of an event bus, got ",
+        "hub_event_bus_arn must be the ARN of an event bus that is no default one, got ",
     ),
     "no topic": ({"alarms_topic_arn": HUB}, "alarms_topic_arn must be the ARN of a standard SNS topic, got "),
     "a setting of others": ({"max_age_days": 5}, "max_age_days is not an argument of Member; there are "),

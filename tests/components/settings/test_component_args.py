@@ -147,8 +147,29 @@ def test_a_wrong_setting_is_refused_with_its_limits(refuse, component):
         (AuditTrail, {"table_arn": "trail"}, 'table_arn must be the ARN of a table of DynamoDB, got "trail"'),
         (
             AuditTrail,
-            {"queue_url": "https://example.com/"},
+            {"queue_url": "https://sqs.eu-west-1.amazonaws.com/111122223333/events"},
             "queue_arn and queue_url must be given together, got queue_url alone",
+        ),
+        (AuditTrail, {"queue_arn": f"arn:aws:sqs:{AT}:q", "queue_url": "q"}, "queue_url must be the URL of a standard"),
+        (
+            ManagementTrail,
+            {"regional_arn": "eu-west-1"},
+            "regional_arn must be the ARN of a resource in a Region of an account, got",
+        ),
+        (
+            ManagementTrail,
+            {"regional_arn": "arn:aws:s3:::bucket"},
+            "regional_arn must be the ARN of a resource in a Region of an account",
+        ),
+        (
+            Member,
+            {**ARGS[Member], "hub_event_bus_arn": f"arn:aws:events:{AT}:event-bus/default"},
+            "hub_event_bus_arn must be the ARN of an event bus that is no default one, got",
+        ),
+        (
+            RotationEvents,
+            {**ARGS[RotationEvents], "event_bus_name": ""},
+            'event_bus_name must be the name of an event bus, or its ARN, got ""',
         ),
         (RotationAudit, {"status_table_name": "x"}, "status_table_name and status_table_arn must be given together"),
         (
@@ -184,7 +205,7 @@ def test_each_wrong_argument_has_a_sentence_with_its_path(refuse, component, arg
 
 def test_what_is_refused_is_a_property_error_with_the_path_and_the_reason(run):
     refusals = []
-    args: Any = {"runtime": {"log_retention_days": 2}, "table_arn": 5, "queue_url": "x", "color": 1}
+    args: Any = {"runtime": {"log_retention_days": 2}, "table_arn": 5, "color": 1}
 
     def program():
         with pytest.raises(pulumi.errors.InputPropertiesError) as refused:
@@ -207,6 +228,34 @@ def test_an_output_is_refused_where_a_plain_value_is_needed_and_taken_elsewhere(
 
     table = pulumi.Output.from_input(f"arn:aws:dynamodb:{AT}:table/trail")
     assert run(lambda: AuditTrail("one", {"table_arn": table})).resources
+
+
+@pytest.mark.parametrize(
+    ("component", "name", "what"),
+    [
+        (AuditTrail, "table_arn", "the ARN of a table of DynamoDB"),
+        (ManagementTrail, "regional_arn", "the ARN of a resource in a Region of an account"),
+        (Member, "hub_event_bus_arn", "the ARN of an event bus that is no default one"),
+        (Member, "alarms_topic_arn", "the ARN of a standard SNS topic"),
+        (Remediation, "incidents_table_arn", "the ARN of a table of DynamoDB"),
+    ],
+)
+def test_an_output_that_turns_out_to_be_wrong_fails_with_the_same_sentence_without_its_value(
+    deploy, component, name, what
+):
+    for wrong in ("hunter2", "arn:aws:iam::111122223333:role/hunter2", None):
+        with pytest.raises(InvalidSettings) as refused:
+            deploy(component, "one", lambda wrong=wrong: {**ARGS[component], name: pulumi.Output.from_input(wrong)})
+
+        assert refused.value.complaints == [f"{name} must be {what}, got an Output with another value"]
+
+
+def test_an_optional_output_may_turn_out_to_be_nothing(deploy):
+    assert deploy(
+        Observability,
+        "one",
+        lambda: {**ARGS[Observability], "state_machine_arn": pulumi.Output.from_input(None)},
+    ).resources
 
 
 @pytest.mark.parametrize("component", NAMED, ids=by_name)
