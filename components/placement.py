@@ -135,6 +135,29 @@ def complain_about_placement(
     yield from _complain_about_default_tags(args.get("tags"), format_key, placement)
 
 
+def complain_about_regions(arns: Mapping[str, Any], placement: Placement) -> Iterator[str]:
+    """Which of these ARNs, by their paths, are not in the stack's Region; where that is not known, not in the first's.
+
+    What EventBridge sends to, alarms ring and functions write to is in their own Region
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html,
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html). A table is found by
+    its name alone, so it is in the stack's account as well.
+    """
+    first: tuple[str, str] | None = None
+    for path, arn in arns.items():
+        region, account = _read_place(arn)
+        if not region:
+            continue
+        if placement.region and region != placement.region:
+            yield f"{path} must be in the stack's Region, {placement.region}, got {format_value(arn)}"
+        elif first and region != first[1]:
+            yield f"{path} must be in the Region of {first[0]}, {first[1]}, as both have to be, got {format_value(arn)}"
+        elif path.endswith("table_arn") and placement.accounts and account not in placement.accounts:
+            accounts = " or ".join(sorted(placement.accounts))
+            yield f"{path} must be in the stack's account, {accounts}, got {format_value(arn)}"
+        first = first or (path, region)
+
+
 def _complain_about_default_tags(tags: Any, format_key: KeyFormatter, placement: Placement) -> Iterator[str]:
     """Which tags IAM takes for one with a tag of the provider
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html); the same key again is in its place."""

@@ -15,7 +15,7 @@ from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEvent
 from .function import RuntimeArgs
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from .observability.observability import Observability, ObservabilityArgs
-from .placement import find_placement, find_provider
+from .placement import Placement, complain_about_regions, find_placement, find_provider
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
 from .settings.component_args import check_later, complain_about_groups, complain_about_value
 from .settings.declarations import select, value_of
@@ -222,7 +222,8 @@ class RotationGuard(pulumi.ComponentResource):
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
         args = args or {}
         existing = args.get("existing", {})
-        refuse_invalid(args, name, find_placement(find_provider(opts)), complain_about_existing(existing))
+        placement = find_placement(find_provider(opts))
+        refuse_invalid(args, name, placement, complain_about_existing(existing, placement))
         existing = check_later(f"{EXISTING}.", existing, ExistingResourcesArgs)
         super().__init__("rotation-guard:index:RotationGuard", name, {**args}, opts)
         child = ResourceOptions(parent=self)
@@ -352,10 +353,11 @@ class RotationGuard(pulumi.ComponentResource):
         return {**{name: output for name, output in outputs.items() if output is not None}, **self.demo_secret_names}
 
 
-def complain_about_existing(existing: Any) -> Iterator[str]:
-    """What is wrong with what is said to exist already."""
+def complain_about_existing(existing: Any, placement: Placement) -> Iterator[str]:
+    """What is wrong with what is said to exist already, for a stack in this place."""
     yield from complain_about_value(EXISTING, existing, ExistingResourcesArgs)
     if isinstance(existing, Mapping):
+        yield from complain_about_regions({f"{EXISTING}.{name}": value for name, value in existing.items()}, placement)
         yield from complain_about_groups(f"{EXISTING}.", existing, (("audit_queue_arn", "audit_queue_url"),))
 
 

@@ -1,9 +1,12 @@
-"""Which senders a hub may admit."""
+"""Which senders a hub may admit, and what has to be where a hub or a member is."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pulumi
+
+from ..placement import complain_about_placement, complain_about_regions, find_placement, find_provider
 from ..settings.checks import distinct_entries, must_be
 from ..settings.cross_field import CROSS_FIELD_CHECKS
 from ..settings.validation import InvalidSettings
@@ -19,13 +22,29 @@ _check_accounts = distinct_entries(
 )
 
 
-def refuse_invalid_hub(args: Mapping[str, Any]) -> None:
-    """Raises InvalidSettings for senders that a hub cannot admit, and for settings that contradict each other."""
-    complaints = [*_complain_about_senders(args)]
+def refuse_invalid_hub(args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+    """Raises InvalidSettings for senders that a hub cannot admit, settings that contradict each other or its place."""
+    complaints = [*_complain_about_senders(args), *_complain_about_place(args, opts)]
     for check in CROSS_FIELD_CHECKS:
         complaints += check(args, str, frozenset())
     if complaints:
         raise InvalidSettings(complaints)
+
+
+def refuse_invalid_member(args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+    """Raises InvalidSettings for what is not in the member's account and Region, and has to be."""
+    complaints = list(_complain_about_place(args, opts))
+    if complaints:
+        raise InvalidSettings(complaints)
+
+
+def _complain_about_place(args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> Iterator[str]:
+    placement, runtime = find_placement(find_provider(opts)), args.get("runtime", {})
+    of_runtime = {name: f"runtime.{name}" for name in ("powertools_layer_arn", *runtime) if name not in args}
+    yield from complain_about_placement(
+        {**runtime, **args}, lambda name: of_runtime.get(name, name), frozenset(), placement
+    )
+    yield from complain_about_regions({"alarms_topic_arn": args.get("alarms_topic_arn")}, placement)
 
 
 def _complain_about_senders(args: Mapping[str, Any]) -> Iterator[str]:

@@ -106,7 +106,7 @@ class Hub(pulumi.ComponentResource):
     def __init__(self, name: str, args: HubArgs, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
         args = read_args(args, HubArgs, "Hub", name)
-        checks.refuse_invalid_hub(args)
+        checks.refuse_invalid_hub(args, opts)
         super().__init__("rotation-guard:index:Hub", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")

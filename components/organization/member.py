@@ -18,7 +18,7 @@ from ..release import resolve_runbook
 from ..schedule import schedule_role
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
-from . import permissions
+from . import checks, permissions
 from .patterns import FORWARDED, in_account
 
 REDELIVERY_SECONDS = 120
@@ -68,6 +68,7 @@ class Member(pulumi.ComponentResource):
     def __init__(self, name: str, args: MemberArgs, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
         args = read_args(args, MemberArgs, "Member", name)
+        checks.refuse_invalid_member(args, opts)
         super().__init__("rotation-guard:index:Member", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")

@@ -165,6 +165,42 @@ def test_what_cannot_exist_is_refused_before_anything_is_made(run, existing, com
     assert only.startswith(complaint)
 
 
+@pytest.mark.parametrize("what", [name for name in EXISTING if name.endswith("_arn")])
+def test_what_exists_in_another_region_is_refused_with_its_path(deploy, what):
+    elsewhere = {**given(what), what: EXISTING[what].replace("eu-west-1", "us-east-1")}
+
+    with pytest.raises(InvalidSettings) as refused:
+        deploy(RotationGuard, "guard", {"existing": elsewhere}, config={"aws:region": "eu-west-1"})
+
+    [complaint] = refused.value.complaints
+    assert complaint.startswith(f"existing.{what} must be in the stack's Region, eu-west-1, got ")
+
+
+def test_what_exists_in_several_regions_is_refused_where_the_stacks_is_not_known(deploy, monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    there = EXISTING["remediation_topic_arn"].replace("eu-west-1", "us-east-1")
+
+    with pytest.raises(InvalidSettings) as refused:
+        deploy(RotationGuard, "guard", {"existing": {**given("failures_topic_arn"), "remediation_topic_arn": there}})
+
+    [complaint] = refused.value.complaints
+    assert complaint.startswith(
+        "existing.remediation_topic_arn must be in the Region of existing.failures_topic_arn, eu-west-1, as both have "
+    )
+
+
+def test_a_table_of_another_account_is_refused_as_functions_find_it_by_its_name(deploy):
+    config = {"aws:region": "eu-west-1", "aws:allowedAccountIds": '["444455556666"]'}
+
+    with pytest.raises(InvalidSettings) as refused:
+        deploy(RotationGuard, "guard", {"existing": given("audit_trail_table_arn")}, config=config)
+
+    [complaint] = refused.value.complaints
+    assert complaint.startswith("existing.audit_trail_table_arn must be in the stack's account, 444455556666, got ")
+    assert deploy(RotationGuard, "guard", {"existing": given("critical_topic_arn")}, config=config).resources
+
+
 @pytest.mark.parametrize("what", EXISTING)
 def test_what_turns_out_to_be_something_else_is_refused_with_its_path(deploy, what):
     with pytest.raises(InvalidSettings) as refused:

@@ -312,6 +312,31 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_created(deploy,
     assert complaint.startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (
+            {"kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"},
+            "kms_key_arn must be in the stack's Region, eu-west-1, as ",
+        ),
+        (
+            {
+                "subscriptions": [
+                    {"topic": "critical", "protocol": "sqs", "endpoint": "arn:aws:sqs:us-east-1:111122223333:pager"}
+                ]
+            },
+            "subscriptions[0].endpoint must be in the stack's Region, eu-west-1, because ",
+        ),
+    ],
+)
+def test_what_has_to_be_in_the_hubs_region_is_refused_elsewhere(deploy, args, sentence):
+    with pytest.raises(InvalidSettings) as refusal:
+        deploy(Hub, "hub", {"organization_id": ORGANIZATION, **args}, config={"aws:region": "eu-west-1"})
+
+    [complaint] = refusal.value.complaints
+    assert complaint.startswith(sentence)
+
+
 def test_the_policy_of_the_most_accounts_fits_the_limit_of_a_bus(deploy):
     accounts = [f"{number:012d}" for number in range(100)]
     recording = deploy(Hub, "h" * 41, {"organization_id": "o-" + "a" * 32, "member_accounts": accounts})

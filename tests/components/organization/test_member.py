@@ -230,6 +230,34 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_created(deploy,
     assert complaint.startswith(sentence)
 
 
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
+
+
+@pytest.mark.parametrize(
+    ("changes", "region", "sentence"),
+    [
+        ({}, "us-east-1", "alarms_topic_arn must be in the stack's Region, us-east-1, got "),
+        ({"kms_key_arn": KEY.replace("eu-west-1", "us-east-1")}, "eu-west-1", "kms_key_arn must be in the stack's Reg"),
+        (
+            {"runtime": {"kms_key_arn": KEY.replace("eu-west-1", "us-east-1")}},
+            "eu-west-1",
+            "runtime.kms_key_arn must be in the stack's Region, eu-west-1, as ",
+        ),
+        (
+            {"alarms_topic_arn": "arn:aws-cn:sns:cn-northwest-1:111122223333:critical"},
+            "cn-northwest-1",
+            "runtime.powertools_layer_arn must be given in cn-northwest-1, where no layer with Powertools is published",
+        ),
+    ],
+)
+def test_what_has_to_be_in_the_members_region_is_refused_elsewhere(deploy, changes, region, sentence):
+    with pytest.raises(InvalidSettings) as refusal:
+        deploy(Member, "member", {**ARGS, **changes}, config={"aws:region": region})
+
+    [complaint] = refusal.value.complaints
+    assert complaint.startswith(sentence)
+
+
 def test_nothing_at_all_is_refused(deploy):
     with pytest.raises(InvalidSettings) as refusal:
         deploy(Member, "member", {})
