@@ -13,6 +13,7 @@ NAME_LENGTH, ARN_LENGTH, SENTENCE_LENGTH = 512, 700, 300
 TAG_VALUE_LENGTH = 256
 """(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html)."""
 
+_UNCOUNTABLE = 10**15
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _VERSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 _ERROR = re.compile(r"[\w.]{1,80}", re.ASCII)
@@ -48,11 +49,12 @@ def read_time(value: Any) -> str | None:
 
 
 def read_count(value: Any) -> int | None:
-    """An integer; DynamoDB returns decimals."""
+    """An integer that DynamoDB can keep, which returns decimals; it keeps 38 digits, and counts have far fewer."""
     try:
-        return None if value is None else int(value)
+        count = None if value is None else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return count if count is None or abs(count) < _UNCOUNTABLE else None
 
 
 def read_mapping(value: Any) -> Mapping[str, Any]:

@@ -55,6 +55,20 @@ def run_event(**changes):
     )
 
 
+@pytest.mark.parametrize("count", [1e308, 10**40, float("inf")])
+def test_a_count_that_dynamodb_cannot_keep_is_unknown(count):
+    """A number has at most 38 digits
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html)."""
+    event = status_event()
+    event["detail"]["age_days"] = count
+
+    assert build_status_row(read_delivery(event))["age_days"] is None
+    assert build_run_row(read_delivery(run_event(listed=count, verdicts={"ok": count})))["listed"] is None
+    assert build_run_row(read_delivery(run_event(verdicts={"ok": count, "over_limit": 2})))["verdicts"] == {
+        "over_limit": 2
+    }
+
+
 def test_a_status_is_the_members_row_with_account_and_region():
     row = build_status_row(read_delivery(status_event()))
 
