@@ -11,7 +11,7 @@ from ..settings.checks import distinct_entries, must_be
 from ..settings.cross_field import CROSS_FIELD_CHECKS
 from ..settings.validation import InvalidSettings
 
-MOST_ACCOUNTS = 100
+MOST_ACCOUNTS = 200
 """The policy of a bus has at most 10,240 bytes
 (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html)."""
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
@@ -50,7 +50,7 @@ def _complain_about_place(args: Mapping[str, Any], opts: pulumi.ResourceOptions 
 def _complain_about_senders(args: Mapping[str, Any]) -> Iterator[str]:
     organization, accounts = args.get("organization_id"), args.get("member_accounts", [])
     if organization is None and not accounts:
-        yield "organization_id or member_accounts must say which accounts may send events, got neither"
+        yield "organization_id must be given, or member_accounts, to say which accounts may send events, got neither"
     if organization is not None and not _ORGANIZATION.fullmatch(organization):
         yield "organization_id" + must_be("the id of an organisation, such as o-a1b2c3d4e5", organization)
     yield from ("member_accounts" + message for message in _check_accounts(str, accounts))

@@ -24,8 +24,10 @@ COMPONENT = "rotation-guard"
 """What the component of the stack is called."""
 EXISTING = "existing"
 """The argument of RotationGuard that is no setting: what exists already, and is used."""
-_COMPLAINT = r"(?P<path>(?!the )[A-Za-z]\w*(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>(?:must|is) .+)"
-"""A complaint that begins with the path of what is wrong."""
+_COMPLAINT = (
+    r"(?P<path>(?!the )[A-Za-z]\w*(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>(?P<other>and [\w.]+ )?(?:must|is) .+)"
+)
+"""A complaint that begins with the path of what is wrong; of several, the sentence names all."""
 UNKNOWN_PLACEMENT = Placement()
 """Where only the deployment can tell."""
 
@@ -42,7 +44,8 @@ class InvalidSettings(pulumi.RunError, InputPropertiesError):
         message = "\n  ".join([f"rotation-guard has {count} be deployed:", *complaints])
         located = filter(None, (re.fullmatch(_COMPLAINT, complaint, re.DOTALL) for complaint in complaints))
         errors: list[InputPropertyErrorDetails] = [
-            {"property_path": match["path"], "reason": match["reason"]} for match in located
+            {"property_path": match["path"], "reason": match[0] if match["other"] else match["reason"]}
+            for match in located
         ]
         InputPropertiesError.__init__(self, message, errors)
 

@@ -108,7 +108,10 @@ def test_nothing_at_all_is_enough_where_nothing_is_required(run, component):
             Remediation,
             ["remediation_topic_arn must be given, got nothing", "critical_topic_arn must be given, got nothing"],
         ),
-        (Hub, ["organization_id or member_accounts must say which accounts may send events, got neither"]),
+        (
+            Hub,
+            ["organization_id must be given, or member_accounts, to say which accounts may send events, got neither"],
+        ),
         (ManagementTrail, ["regional_arn must be given, got nothing"]),
         (Member, ["hub_event_bus_arn must be given, got nothing", "alarms_topic_arn must be given, got nothing"]),
         (Observability, ["alarms_topic_arn must be given, got nothing"]),
@@ -218,6 +221,36 @@ def test_what_is_refused_is_a_property_error_with_the_path_and_the_reason(run):
         "runtime.log_retention_days": "must be one of 1",
         "table_arn": "must be text",
     }
+
+
+@pytest.mark.parametrize(
+    ("component", "args", "path", "reason"),
+    [
+        (
+            Hub,
+            {},
+            "organization_id",
+            "must be given, or member_accounts, to say which accounts may send events, got neit",
+        ),
+        (
+            AuditTrail,
+            {"queue_arn": f"arn:aws:sqs:{AT}:q"},
+            "queue_arn",
+            "queue_arn and queue_url must be given together, got queue_arn alone",
+        ),
+    ],
+)
+def test_what_is_missing_besides_another_argument_has_a_path_as_well(run, component, args, path, reason):
+    refusals = []
+
+    def program():
+        with pytest.raises(pulumi.errors.InputPropertiesError) as refused:
+            component("one", args)
+        refusals.extend(refused.value.errors or [])
+
+    assert run(program).resources == []
+    [error] = refusals
+    assert (error["property_path"], error["reason"].startswith(reason)) == (path, True)
 
 
 def test_an_output_is_refused_where_a_plain_value_is_needed_and_taken_elsewhere(run, refuse):
