@@ -56,11 +56,13 @@ hub = Hub(
 rings: list[dict[str, Any]] = config.require_object("rings")
 deployed: list[pulumi.Resource] = [hub]
 for ring in rings:
-    deployed = [
+    in_ring = [
         resource
         for place in ring["members"]
         for resource in deploy_member(place, ring["remediationMode"], hub, deployed)
     ]
+    # An empty ring holds back nothing: the next one still waits for the one before.
+    deployed = in_ring or deployed
 
 pulumi.export("event_bus_arn", hub.event_bus_arn)
 pulumi.export("incidents_table_name", hub.incidents_table_name)

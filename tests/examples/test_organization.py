@@ -27,8 +27,7 @@ def config():
     return {key: declared["default"] for key, declared in defaults.items() if "default" in declared} | given
 
 
-@pytest.fixture(scope="module")
-def deployed(config):
+def deploy_example(config):
     """What the example registers. It imports the components as an installed package has them."""
     text = {
         f"{recording.PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
@@ -43,8 +42,21 @@ def deployed(config):
                 del sys.modules[name]
 
 
+@pytest.fixture(scope="module")
+def deployed(config):
+    return deploy_example(config)
+
+
 def members(config):
     return [(ring, place) for ring in config["rings"] for place in ring["members"]]
+
+
+def test_the_example_installs_the_checkout_that_it_is_in():
+    project = yaml.safe_load((EXAMPLE / "Pulumi.yaml").read_text())
+
+    assert (EXAMPLE / "requirements.txt").read_text() == "../..[pulumi]\n"
+    assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}
+    assert "$ pulumi install\n" in (EXAMPLE / "README.md").read_text()
 
 
 def test_each_place_has_a_provider_with_a_role_of_its_account(config, deployed):
@@ -79,6 +91,17 @@ def test_a_ring_begins_once_everything_of_the_ring_before_is_there(deployed):
         assert bool(needed) == bool(before)
         for name in ring:
             assert needed <= providers[name].depends_on
+
+
+def test_behind_an_empty_ring_the_next_one_waits_for_the_one_before(config):
+    canary, *_ = config["rings"]
+    last = {"name": "last", "remediationMode": "notify", "members": [config["rings"][2]["members"][0]]}
+    deployed = deploy_example({**config, "rings": [canary, {**canary, "members": []}, last]})
+
+    [provider] = [resource for resource in deployed.of_type(PROVIDER) if resource.name == "shop"]
+    assert {
+        resource.urn for resource in deployed.custom() if resource.name.startswith(("sandbox-guard", "sandbox-member"))
+    } <= provider.depends_on
 
 
 def test_the_provider_of_a_member_is_there_before_anything_of_the_member(deployed):
