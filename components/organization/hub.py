@@ -10,7 +10,6 @@ from pulumi_aws import cloudwatch, lambda_, sqs
 
 from .. import iam_policies
 from ..audit.audit_trail import BATCH_SIZE, MAXIMUM_RECEIVES, AuditTrail, AuditTrailArgs
-from ..events.event_patterns import with_drills
 from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
@@ -22,7 +21,7 @@ from ..settings.declarations import select, value_of
 from ..settings.environment import to_environment
 from . import checks, permissions
 from .hub_tables import create_hub_tables
-from .patterns import HUB_ROUTES
+from .patterns import HUB_ROUTES, accept_drills
 
 RECORD_TIMEOUT_SECONDS = 60
 VISIBILITY_SECONDS = 6 * RECORD_TIMEOUT_SECONDS
@@ -235,7 +234,7 @@ class Hub(pulumi.ComponentResource):
                 f"{name}-{route}",
                 event_bus_name=bus.name,
                 description=description,
-                event_pattern=json.dumps(with_drills(pattern) if value_of(args, "drill") else pattern),
+                event_pattern=json.dumps(accept_drills(pattern) if value_of(args, "drill") else pattern),
                 state="ENABLED",
                 tags=args.get("tags"),
                 opts=child,

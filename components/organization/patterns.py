@@ -49,16 +49,23 @@ HUB_ROUTES: Mapping[str, tuple[str, Pattern, tuple[str, ...]]] = {
     # A late failure is not told to `failures`: whoever needs to know has been notified by the member.
     "late-events": (
         "Rotation events that members deliver again",
-        {"source": [REDELIVERED], "detail-type": _RECORDED},
+        {"source": [REDELIVERED], "detail-type": _RECORDED, "detail": {"source": [SECRETS_MANAGER, OWN_SOURCE]}},
         ("trail",),
     ),
     "late-reports": (
         "Incidents and audits that members deliver again",
-        {"source": [REDELIVERED], "detail-type": REPORTS},
+        {"source": [REDELIVERED], "detail-type": REPORTS, "detail": {"source": [OWN_SOURCE]}},
         ("reports",),
     ),
 }
 """Rule of the hub's bus -> its description, its pattern, and its targets."""
+
+
+def accept_drills(pattern: Pattern) -> Pattern:
+    """The same pattern of the hub for drills as well: where events are delivered again, for those that wrap a drill."""
+    if pattern["source"] == [REDELIVERED]:
+        return {**pattern, "detail": event_patterns.with_drills(pattern["detail"])}
+    return event_patterns.with_drills(pattern)
 
 
 def in_account(pattern: Pattern, account: str) -> Pattern:

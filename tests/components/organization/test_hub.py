@@ -52,6 +52,11 @@ def destinations(recording, event):
     return targets
 
 
+def count_matching_rules(recording, event):
+    patterns = [EventPattern.load(rule.inputs["eventPattern"]) for rule in recording.of_type(RULE)]
+    return sum(pattern.matches_event(event) for pattern in patterns)
+
+
 def test_the_bus_admits_the_accounts_of_the_organisation_to_put_events_and_nobody_else(hub):
     bus = hub.named(BUS, "hub")
 
@@ -112,8 +117,17 @@ def test_no_other_source_is_heard_unless_drills_are_on(deploy, hub, recorded, so
     event = {**recorded("rotation-failed"), "source": source}
     with_drills = deploy(Hub, "hub", {"organization_id": ORGANIZATION, "drill": True})
 
-    assert destinations(hub, event) == set()
+    assert destinations(hub, event) == destinations(hub, wrap(event)) == set()
     assert bool(destinations(with_drills, event)) == (source == "rotation-guard.drill")
+    assert bool(destinations(with_drills, wrap(event))) == (source == "rotation-guard.drill")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_drill_matches_one_rule_at_once_or_late(deploy, recorded, is_late):
+    with_drills = deploy(Hub, "hub", {"organization_id": ORGANIZATION, "drill": True})
+    drill = {**recorded("rotation-failed"), "source": "rotation-guard.drill"}
+
+    assert count_matching_rules(with_drills, wrap(drill) if is_late else drill) == 1
 
 
 def test_every_rule_is_on_the_hubs_bus_and_every_target_has_dead_letters_that_admit_its_rule(hub):
