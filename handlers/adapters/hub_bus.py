@@ -19,6 +19,9 @@ alone: since January 2026 EventBridge takes events of up to 1 MB
 _REFUSALS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
 """Errors with which EventBridge refuses a whole call: the hub's bus does not admit this account or does not exist, or
 an event is too large (https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html)."""
+OF_THE_EVENT = frozenset({"ValidationException", "InvalidArgument", "MalformedDetail"})
+"""Errors that say what is wrong with an event, and nothing about whether the bus takes others
+(https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html)."""
 
 
 class HubBus:

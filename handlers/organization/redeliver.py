@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Returns how many events the hub took, and how many stay in the queue because it refused them.
 
     A message is deleted only once the hub's bus has its event, so that none is lost; it may arrive twice. After a batch
-    of which the hub took nothing, the rest waits for the next run.
+    of which the hub took nothing, the rest waits for the next run, unless the events themselves are to blame.
     """
     settings = RedeliverSettings.from_env()
     queue, bus = dead_letters.DeadLetterQueue(settings.dead_letters_url), hub_bus.HubBus(settings.hub_event_bus_arn)
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         reasons = sorted({error for error in errors if error is not None})
         if reasons:
             logger.warning("the hub did not take events", extra={"count": len(readable) - len(taken), "why": reasons})
-        if reasons and not taken:
+        if not taken and not hub_bus.OF_THE_EVENT.issuperset(reasons):
             break
     logger.info("redelivered", extra={"redelivered": redelivered, "refused": refused})
     return {"redelivered": redelivered, "refused": refused}

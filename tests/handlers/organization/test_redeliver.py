@@ -192,6 +192,27 @@ def test_what_is_no_event_stays_and_keeps_no_other_waiting(recorded, put_dead_le
     assert len(bus.taken) == 12
 
 
+@pytest.mark.parametrize("is_whole_call", [True, False])
+def test_events_that_the_hub_can_never_take_keep_no_other_waiting(
+    aws, queue, recorded, put_dead_letters, bus, run_once, left, is_whole_call
+):
+    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
+    event = recorded("rotation-failed")
+    put_dead_letters(*(of_member(event, id=f"large-{n}", padding="x" * 40_000) for n in range(10)))
+    put_dead_letters(*(of_member(event, id=f"small-{n}") for n in range(3)))
+
+    def put(request):
+        if is_whole_call and any("large" in entry["Detail"] for entry in request["Entries"]):
+            return aws.Refusal("ValidationException", 400)
+        return bus.put(request)
+
+    bus.refuse = lambda entry: "MalformedDetail" if "large" in entry["Detail"] else None
+    aws.answer("PutEvents", put)
+
+    assert run_once() == {"redelivered": 3, "refused": 10}
+    assert left() == 10
+
+
 def test_an_empty_queue_costs_no_call_of_the_hub(queue, bus, run_once):
     assert run_once() == {"redelivered": 0, "refused": 0}
     assert bus.calls == []
