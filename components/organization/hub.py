@@ -14,6 +14,7 @@ from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from ..observability.alarms import Alarms, Condition, Metric
+from ..observability.observability import OLDEST_MESSAGE_SECONDS
 from ..queue import queue, queue_of_events
 from ..release import resolve_runbook
 from ..settings.component_args import read_args
@@ -27,10 +28,10 @@ RECORD_TIMEOUT_SECONDS = 60
 VISIBILITY_SECONDS = 6 * RECORD_TIMEOUT_SECONDS
 """Six times the function's timeout, as Lambda asks
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
-OLDEST_MESSAGE_SECONDS = 900
-"""The function has failed twice by then."""
+OLDEST_SECONDS = {"events": OLDEST_MESSAGE_SECONDS, "reports": 600}
+"""Its function has failed twice by then, and SQS still counts the message: it leaves out what was received three times
+(https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)."""
 _WAITING = Condition(statistic="Maximum", period=60)
-_OLD = Condition(OLDEST_MESSAGE_SECONDS, "Maximum", period=60)
 
 
 class HubArgs(TypedDict):
@@ -309,8 +310,8 @@ class Hub(pulumi.ComponentResource):
             **{
                 f"{what}-wait": (
                     Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue_name}),
-                    _OLD,
-                    f"What members sent waits for more than {OLDEST_MESSAGE_SECONDS // 60} minutes: {what}.",
+                    Condition(OLDEST_SECONDS[what], "Maximum", period=60),
+                    f"What members sent waits for more than {OLDEST_SECONDS[what] // 60} minutes: {what}.",
                 )
                 for what, queue_name in queues.items()
             },

@@ -244,6 +244,24 @@ def test_every_dead_letter_queue_and_every_rule_has_an_alarm_that_pages(hub):
     assert page.inputs["alarmActions"] == [hub.named(TOPIC, "hub-critical").arn]
 
 
+@pytest.mark.parametrize("queue", ["hub-trail-events", "hub-reports"])
+def test_an_alarm_on_waiting_messages_rings_before_sqs_leaves_them_out_of_the_metric(hub, queue):
+    """It leaves out those that were received three times, at once and after each visibility timeout.
+
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)
+    """
+    inputs = hub.named(QUEUE, queue).inputs
+    [alarm] = [
+        alarm.inputs
+        for alarm in hub.of_type(ALARM)
+        if alarm.inputs["metricName"] == "ApproximateAgeOfOldestMessage"
+        and alarm.inputs["dimensions"] == {"QueueName": hub.named(QUEUE, queue).outputs["name"]}
+    ]
+
+    seconds = inputs["visibilityTimeoutSeconds"]
+    assert seconds < alarm["threshold"] <= 2 * seconds - alarm["period"]
+
+
 def test_subscriptions_and_a_customer_key_reach_the_topics_and_the_roles(deploy):
     key = "arn:aws:kms:eu-west-1:111122223333:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
     subscription = {"topic": "critical", "protocol": "https", "endpoint": "https://example.com/page"}
