@@ -44,12 +44,12 @@ class HubIncidents:
         )
         return from_item(response["Item"]) if "Item" in response else {}
 
-    def is_published(self, transition: Transition, channel: str) -> bool:
-        """Whether the notification of a transition is published there."""
+    def is_settled(self, transition: Transition, channel: str) -> bool:
+        """Whether the notification of a transition is published there, or need not be."""
         return _name_notice(transition, channel) in self.read(*transition.key).get("notices", [])
 
-    def mark_published(self, transition: Transition, channel: str) -> None:
-        """Record that the notification of a transition is published there."""
+    def mark_settled(self, transition: Transition, channel: str) -> None:
+        """Record that the notification of a transition is published there, or need not be."""
         notice = _name_notice(transition, channel)
         update_row(
             self._table,

@@ -89,13 +89,18 @@ def _record(delivery: Delivery, settings: HubRecordSettings, now: datetime) -> N
 def _notify(
     transition: Transition, incidents: hub_tables.HubIncidents, topic_arns: Mapping[str, str], now: datetime
 ) -> None:
-    """Publish the notification to each of its topics; after a crash it may be published there once more."""
+    """Publish the notification to each of its topics; after a crash it may be published there once more.
+
+    What another incident of the hour has paged for is settled, too: a copy that arrives in the next hour is no news.
+    """
     notification = transition.build_notification()
     for channel in CHANNELS[transition.name]:
-        if incidents.is_published(transition, channel):
+        if incidents.is_settled(transition, channel):
             continue
-        if (transition.name, channel) == (RATE_LIMITED, CRITICAL) and not incidents.claim_hour(transition, now):
-            continue
-        message_id = topics.Topic(topic_arns[channel]).publish(notification)
-        incidents.mark_published(transition, channel)
-        logger.info("published", extra={"to": channel, "message_id": message_id, "subject": notification.subject})
+        is_paged_for = (transition.name, channel) == (RATE_LIMITED, CRITICAL) and not incidents.claim_hour(
+            transition, now
+        )
+        if not is_paged_for:
+            message_id = topics.Topic(topic_arns[channel]).publish(notification)
+            logger.info("published", extra={"to": channel, "message_id": message_id, "subject": notification.subject})
+        incidents.mark_settled(transition, channel)

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from datetime import datetime
 
 import pytest
 
@@ -140,6 +141,27 @@ def test_of_many_rate_limited_incidents_one_an_hour_pages_for_each_account(hub, 
     assert len(inbox("critical")) == 2
     assert len(inbox("remediation")) == 6
     assert len(incidents(hub)) == 6
+
+
+def test_a_copy_of_a_rate_limited_incident_does_not_page_in_the_next_hour(hub, write, inbox, monkeypatch):
+    class Clock(datetime):
+        hour_now = 1
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 3, 1, cls.hour_now, 59, tzinfo=tz)
+
+    monkeypatch.setattr(record, "datetime", Clock)
+    other = ARN.replace("db-", "db2-")
+    held = [transition_event("held", {**ROWS["held"], "secret_arn": arn}) for arn in (ARN, other)]
+    write(*held)
+    assert len(inbox("critical")) == 1
+
+    Clock.hour_now = 2
+    write(*held)
+
+    assert inbox("critical") == []
+    assert len(inbox("remediation")) == 2
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
