@@ -361,8 +361,10 @@ class Observability(pulumi.ComponentResource):
 
     def _create_dashboard(self, name: str, runbook: str, pages: list[cloudwatch.CompositeAlarm]) -> Output[str]:
         """The dashboard; answers its URL."""
-        topic_arn = self._args["alarms_topic_arn"]
-        partition, region = (arns.part(topic_arn, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
+        # The workflow's, where there is one: another topic for alarms would show as a change of the dashboard.
+        machine = Output.from_input(self._args.get("state_machine_arn"))
+        here = machine.apply(lambda arn: arn or self._args["alarms_topic_arn"])
+        partition, region = (arns.part(here, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
         body = dashboard.write_body(region, runbook, [page.arn for page in pages], dashboard.list_charts(self._args))
         made = cloudwatch.Dashboard(
             name,

@@ -254,9 +254,9 @@ def test_it_can_be_deployed_alone_and_outputs_the_url_of_its_dashboard(deploy_ob
     ],
 )
 def test_the_url_of_the_dashboard_is_in_its_own_partition(deploy_observability, partition, region, host):
-    topic = f"arn:{partition}:sns:{region}:111122223333:critical"
+    machine = f"arn:{partition}:states:{region}:111122223333:stateMachine:remediation"
 
-    url = deploy_observability(alarms_topic_arn=topic).outputs["dashboard_url"]
+    url = deploy_observability(state_machine_arn=machine).outputs["dashboard_url"]
 
     assert url.startswith(f"https://{host}/cloudwatch/home?region={region}#dashboards/dashboard/")
 
