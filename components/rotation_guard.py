@@ -49,7 +49,8 @@ class ExistingResourcesArgs(TypedDict):
     incidents_table_arn: NotRequired[pulumi.Input[str]]
     """Table of the incidents, for this stack alone."""
     event_bus_name: NotRequired[pulumi.Input[str]]
-    """Bus that the rules are on. AWS sends to the default one alone: another needs rules that forward."""
+    """Bus that the rules are on. AWS and our functions send to the default one alone: another needs rules that forward
+    the events of `aws.secretsmanager` and of `rotation-guard`."""
 
 
 class RotationGuardArgs(TypedDict):

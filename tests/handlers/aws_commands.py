@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import botocore.session
 from botocore import xform_name
 
-GLOBAL = {"--region", "--query", "--output", "--max-items"}
+GLOBAL = {"--cli-read-timeout", "--region", "--query", "--output", "--max-items"}
 """Options of every command, and of every command with pages
 (https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html)."""
 _SESSION = botocore.session.get_session()
