@@ -1,6 +1,7 @@
 """The deployer's policies are enough and no more, by the IAM of the embedded AWS."""
 
 import json
+import re
 
 import pytest
 from botocore.exceptions import ClientError
@@ -77,14 +78,24 @@ def test_the_policies_are_enough_to_create_and_delete_a_stack(make_deployer):
     assert len(deployed.resources) > 150
 
 
-def test_the_bucket_of_a_trail_refuses_even_the_deployer_without_tls(make_deployer, program):
+def test_the_bucket_of_a_trail_refuses_even_the_deployer_without_tls(aws, make_deployer, program):
     """The embedded AWS speaks HTTP: the bucket is made and gets its policy, and is closed from then on."""
     deployer = make_deployer("without-tls", "functions", "messages", "storage")
+    denied = r"cloudtrail-rotation-guard-\S+ with an explicit deny in a resource-based policy"
 
-    with pytest.raises(
-        LocalError, match=r"cloudtrail-rotation-guard-\S+ with an explicit deny in a resource-based policy"
-    ):
+    refused = ""
+    try:
         pulumi_program.run(read_stack("dev", root=program(TRAIL)), deployer)
+    except LocalError as error:
+        refused = str(error)
+
+    # What is made of the bucket after its policy is refused, if anything is.
+    assert not refused or re.search(denied, refused)
+    [bucket] = [
+        entry["Name"] for entry in aws.client("s3").list_buckets()["Buckets"] if entry["Name"].startswith("cloudtrail-")
+    ]
+    with pytest.raises(ClientError, match=denied):
+        deployer.client("s3").get_bucket_versioning(Bucket=bucket)
 
 
 @pytest.mark.parametrize("missing", ["functions", "messages", "storage"])
