@@ -12,6 +12,7 @@ MAXIMUM_NAME: Mapping[str, int] = {
     "aws:cloudtrail/trail:Trail": 128,
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": 255,
     "aws:cloudwatch/dashboard:Dashboard": 255,
+    "aws:cloudwatch/eventBus:EventBus": 256,
     "aws:cloudwatch/eventRule:EventRule": 64,
     "aws:cloudwatch/eventTarget:EventTarget": 64,
     "aws:cloudwatch/logGroup:LogGroup": 512,
@@ -44,6 +45,8 @@ BUCKET_PARTS = (
 _REPLACING: Mapping[str, frozenset[str]] = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": frozenset({"alarmName"}),
     "aws:cloudwatch/dashboard:Dashboard": frozenset({"dashboardName"}),
+    "aws:cloudwatch/eventBus:EventBus": frozenset({"eventSourceName"}),
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": frozenset({"eventBusName"}),
     "aws:cloudwatch/eventRule:EventRule": frozenset({"eventBusName", "namePrefix"}),
     "aws:cloudwatch/eventTarget:EventTarget": frozenset({"rule", "eventBusName"}),
     "aws:cloudwatch/logGroup:LogGroup": frozenset({"namePrefix", "logGroupClass"}),
@@ -74,6 +77,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     "aws:cloudtrail/trail:Trail": ("arn", "homeRegion"),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": ("arn",),
     "aws:cloudwatch/dashboard:Dashboard": ("dashboardArn",),
+    "aws:cloudwatch/eventBus:EventBus": ("arn",),
     "aws:cloudwatch/eventRule:EventRule": ("arn",),
     "aws:cloudwatch/logGroup:LogGroup": ("arn",),
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("arn",),
@@ -98,6 +102,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
 
 JSON_INPUTS: Mapping[str, tuple[str, ...]] = {
     "aws:cloudwatch/dashboard:Dashboard": ("dashboardBody",),
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": ("policy",),
     "aws:cloudwatch/eventRule:EventRule": ("eventPattern",),
     "aws:iam/role:Role": ("assumeRolePolicy",),
     "aws:iam/rolePolicy:RolePolicy": ("policy",),

@@ -324,3 +324,33 @@ def without_empty(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: without_empty(inner) for key, inner in value.items() if inner not in ({}, [], None)}
+
+
+def test_a_hub_and_a_member_deploy_and_a_second_update_changes_nothing(aws, tmp_path):
+    stack = place_example(tmp_path, aws)
+    hub = {"memberAccounts": ["111122223333"], "subscriptions": [], "deletionProtection": False}
+    member = {"hubEventBusArn": "${hub.eventBusArn}", "alarmsTopicArn": "${hub.criticalTopicArn}"}
+    stack.change_program(
+        place(
+            {
+                "hub": {"type": "rotation-guard:Hub", "properties": hub},
+                "member": {"type": "rotation-guard:Member", "properties": member},
+            }
+        )
+    )
+
+    up, again = stack.up(), stack.up()
+
+    assert not up.failed, up.messages
+    assert not again.failed, again.messages
+    resources = list_resources(stack)
+    [bus] = [resource for name, resource in resources.items() if name.startswith("aws:cloudwatch/eventBus:EventBus ")]
+    targets = [
+        resource["inputs"]["arn"]
+        for name, resource in resources.items()
+        if name.startswith("aws:cloudwatch/eventTarget:EventTarget member")
+    ]
+    assert targets
+    assert set(targets) == {bus["outputs"]["arn"]}
+    assert again.changes() == []
+    assert not stack.destroy().failed
