@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pulumi
-from pulumi_aws import sqs
+from pulumi_aws import lambda_, sqs
 
 from rotation_guard.domain.tags import AUDIT_TAG
+
+from .settings.declarations import value_of
 
 DAY = 86_400
 MAXIMUM_MESSAGE_BYTES = 1_048_576
@@ -15,6 +17,11 @@ MAXIMUM_MESSAGE_BYTES = 1_048_576
 (https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb/). The
 provider's own default is 262144: a queue would refuse larger events, and so would the dead-letter queue behind it.
 """
+MAXIMUM_RECEIVES = 20
+"""Enough to outlast an hour without a working function, or hours of errors, after which the audit trail's writer delays
+retries. Messages that can never be recorded use up all receives within seconds.
+"""
+BATCH_SIZE = 10
 
 
 class QueueReference(NamedTuple):
@@ -58,31 +65,57 @@ def queue(
     )
 
 
+def dead_letter_queue(name: str, args: Mapping[str, Any], opts: pulumi.ResourceOptions, **more: Any) -> sqs.Queue:
+    """A queue of dead letters, kept, encrypted and tagged as these arguments of a component say."""
+    return queue(
+        name,
+        retention_days=value_of(args, "dead_letter_retention_days"),
+        kms_key_arn=args.get("kms_key_arn"),
+        tags=args.get("tags"),
+        opts=opts,
+        **more,
+    )
+
+
 def queue_of_events(
     name: str,
     dead_letters_name: str,
+    args: Mapping[str, Any],
     *,
-    retention_days: int,
-    dead_letter_retention_days: int,
     visibility_seconds: int,
-    maximum_receives: int,
-    kms_key_arn: pulumi.Input[str] | None,
-    tags: Mapping[str, str] | None,
     opts: pulumi.ResourceOptions,
 ) -> tuple[sqs.Queue, sqs.Queue]:
     """A queue that a function reads events from, and its dead letters. Its tag says that nothing may be filtered."""
-    dead_letters = queue(
-        dead_letters_name, retention_days=dead_letter_retention_days, kms_key_arn=kms_key_arn, tags=tags, opts=opts
-    )
+    dead_letters = dead_letter_queue(dead_letters_name, args, opts)
     events = queue(
         name,
-        retention_days=retention_days,
-        kms_key_arn=kms_key_arn,
-        tags={**(tags or {}), AUDIT_TAG: "true"},
+        retention_days=value_of(args, "queue_retention_days"),
+        kms_key_arn=args.get("kms_key_arn"),
+        tags={**(args.get("tags") or {}), AUDIT_TAG: "true"},
         visibility_timeout_seconds=visibility_seconds,
         redrive_policy=dead_letters.arn.apply(
-            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": maximum_receives})
+            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAXIMUM_RECEIVES})
         ),
         opts=opts,
     )
     return events, dead_letters
+
+
+def read_by_function(
+    name: str,
+    queue_arn: pulumi.Input[str],
+    function_arn: pulumi.Input[str],
+    tags: Mapping[str, str] | None,
+    opts: pulumi.ResourceOptions,
+) -> lambda_.EventSourceMapping:
+    """Has a function read a queue of events: one bad message fails alone, and nothing is filtered, as that deletes."""
+    return lambda_.EventSourceMapping(
+        name,
+        event_source_arn=queue_arn,
+        function_name=function_arn,
+        batch_size=BATCH_SIZE,
+        function_response_types=["ReportBatchItemFailures"],
+        scaling_config={"maximum_concurrency": 10},
+        tags=tags,
+        opts=opts,
+    )

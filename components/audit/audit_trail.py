@@ -5,11 +5,11 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import dynamodb, lambda_, sqs
+from pulumi_aws import dynamodb, sqs
 
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
-from ..queue import QueueReference, find_queue, queue_of_events
+from ..queue import QueueReference, find_queue, queue_of_events, read_by_function
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
@@ -19,13 +19,6 @@ WRITER_TIMEOUT_SECONDS = 30
 VISIBILITY_SECONDS = 6 * WRITER_TIMEOUT_SECONDS
 """Six times the function's timeout, as Lambda asks
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
-MAXIMUM_RECEIVES = 20
-"""Enough to outlast an hour without a working writer, or hours of errors, after which the writer delays retries.
-
-Messages that can never be recorded use up all receives within seconds.
-"""
-BATCH_SIZE = 10
-"""Marks a queue from which nothing may be filtered, for the policies and for readers."""
 
 
 class AuditTrailArgs(TypedDict):
@@ -93,7 +86,6 @@ class AuditTrail(pulumi.ComponentResource):
         args = read_args(args, AuditTrailArgs, "AuditTrail", name, together=(_QUEUE, _STATUS))
         super().__init__("rotation-guard:index:AuditTrail", name, {**args}, opts)
         child = ResourceOptions(parent=self)
-        tags = args.get("tags")
 
         events, dead_letters = self._find_queues(name, args)
         record = self._find_record(name, args)
@@ -120,17 +112,7 @@ class AuditTrail(pulumi.ComponentResource):
             },
             opts=child,
         )
-        lambda_.EventSourceMapping(
-            f"{name}-events",
-            event_source_arn=events.arn,
-            function_name=writer.arn,
-            batch_size=BATCH_SIZE,
-            # One bad message fails alone. No filter: what a filter turns away is deleted.
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config={"maximum_concurrency": 10},
-            tags=tags,
-            opts=child,
-        )
+        read_by_function(f"{name}-events", events.arn, writer.arn, args.get("tags"), child)
 
         self.queue_arn = events.arn
         self.queue_url = events.url
@@ -150,12 +132,8 @@ class AuditTrail(pulumi.ComponentResource):
         return queue_of_events(
             f"{name}-events",
             f"{name}-dead-letters",
-            retention_days=value_of(args, "queue_retention_days"),
-            dead_letter_retention_days=value_of(args, "dead_letter_retention_days"),
+            args,
             visibility_seconds=VISIBILITY_SECONDS,
-            maximum_receives=MAXIMUM_RECEIVES,
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=args.get("tags"),
             opts=ResourceOptions(parent=self),
         )
 

@@ -11,7 +11,7 @@ from pulumi_aws import iam, lambda_, scheduler
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
 from ..placement import PROVIDER, detects_loops, find_region
-from ..queue import queue
+from ..queue import dead_letter_queue
 from ..schedule import schedule_role
 from ..settings import age_classes
 from ..settings.component_args import read_args
@@ -155,13 +155,7 @@ class RotationAudit(pulumi.ComponentResource):
         audit = table(f"{name}-history", hash_key="secret_name", range_key="run_id", **kept)
         status_name, status_arn = _find_status(name, args, child)
         runs = table(f"{name}-runs", hash_key="audit", range_key="run_id", **kept)
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=tags,
-            opts=child,
-        )
+        dead_letters = dead_letter_queue(f"{name}-dead-letters", args, child)
         group = scheduler.ScheduleGroup(name, tags=tags, opts=child)
         partition, region, account = (arns.part(group.arn, index) for index in arns.SCOPE)
         trail, incidents = args.get("audit_trail_table_arn"), args.get("incidents_table_arn")

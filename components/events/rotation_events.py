@@ -9,7 +9,7 @@ from pulumi import Alias, Output, ResourceOptions
 from pulumi_aws import cloudwatch, lambda_, sqs
 
 from .. import iam_policies
-from ..queue import queue
+from ..queue import dead_letter_queue
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.validation import InvalidSettings
@@ -102,7 +102,6 @@ class RotationEvents(pulumi.ComponentResource):
         super().__init__("rotation-guard:index:RotationEvents", name, {**args}, opts)
         child = ResourceOptions(parent=self)
         tags = args.get("tags")
-        key = args.get("kms_key_arn")
 
         routes: dict[str, tuple[str, Pattern, tuple[str, ...]]] = {
             "failed": (
@@ -156,13 +155,7 @@ class RotationEvents(pulumi.ComponentResource):
         def rules_to(destination: str) -> list[Output[str]]:
             return [rules[route].arn for route, (_, _, to) in routes.items() if destination in to]
 
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=key,
-            tags=tags,
-            opts=child,
-        )
+        dead_letters = dead_letter_queue(f"{name}-dead-letters", args, child)
         # Nobody adds this policy by itself: without it an event that fails is lost, and no alarm sees it.
         admission = sqs.QueuePolicy(
             f"{name}-dead-letters",

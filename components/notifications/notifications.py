@@ -10,7 +10,7 @@ from pulumi_aws import lambda_, sns, sqs
 
 from .. import arns, iam_policies
 from ..placement import WITH_ARN, require_same_place
-from ..queue import queue
+from ..queue import dead_letter_queue
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from .filter_policies import choose_filter_scope
@@ -184,13 +184,7 @@ class Notifications(pulumi.ComponentResource):
 
     def _dead_letters(self, name: str, args: NotificationsArgs, topic_arns: list[Output[str]]) -> DeadLetters:
         """The queue of notices that could not be delivered."""
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=args.get("tags"),
-            opts=ResourceOptions(parent=self),
-        )
+        dead_letters = dead_letter_queue(f"{name}-dead-letters", args, ResourceOptions(parent=self))
         policy = Output.all(dead_letters.arn, *topic_arns).apply(
             lambda known: iam_policies.fed_by_topics(known[0], known[1:])
         )

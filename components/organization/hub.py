@@ -6,16 +6,16 @@ from typing import NotRequired, TypedDict, cast
 
 import pulumi
 from pulumi import Output, ResourceOptions
-from pulumi_aws import cloudwatch, lambda_, sqs
+from pulumi_aws import cloudwatch, sqs
 
 from .. import iam_policies
-from ..audit.audit_trail import BATCH_SIZE, MAXIMUM_RECEIVES, AuditTrail, AuditTrailArgs
+from ..audit.audit_trail import AuditTrail, AuditTrailArgs
 from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from ..observability.alarms import Alarms, Condition, Metric
 from ..observability.observability import OLDEST_MESSAGE_SECONDS
-from ..queue import queue, queue_of_events
+from ..queue import dead_letter_queue, queue_of_events, read_by_function
 from ..release import resolve_runbook
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
@@ -162,16 +162,7 @@ class Hub(pulumi.ComponentResource):
             },
             opts=child,
         )
-        lambda_.EventSourceMapping(
-            f"{name}-reports",
-            event_source_arn=reports.arn,
-            function_name=recorder.arn,
-            batch_size=BATCH_SIZE,
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config={"maximum_concurrency": 10},
-            tags=tags,
-            opts=child,
-        )
+        read_by_function(f"{name}-reports", reports.arn, recorder.arn, tags, child)
         undelivered, rules = self._route(name, args, bus, trail, reports, notifications.failures_topic_arn)
         self._watch(
             name,
@@ -210,12 +201,8 @@ class Hub(pulumi.ComponentResource):
         return queue_of_events(
             f"{name}-reports",
             f"{name}-reports-dead-letters",
-            retention_days=value_of(args, "queue_retention_days"),
-            dead_letter_retention_days=value_of(args, "dead_letter_retention_days"),
+            args,
             visibility_seconds=VISIBILITY_SECONDS,
-            maximum_receives=MAXIMUM_RECEIVES,
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=args.get("tags"),
             opts=ResourceOptions(parent=self),
         )
 
@@ -254,13 +241,7 @@ class Hub(pulumi.ComponentResource):
                 opts=child,
             )
 
-        undelivered = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=args.get("tags"),
-            opts=child,
-        )
+        undelivered = dead_letter_queue(f"{name}-dead-letters", args, child)
         admissions = {
             "": admit("dead-letters", undelivered.arn, undelivered.url, ""),
             "trail": admit("trail", trail.queue_arn, trail.queue_url, "trail"),

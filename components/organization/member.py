@@ -13,7 +13,7 @@ from ..events.event_patterns import with_drills
 from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, statements
 from ..observability.alarms import Alarms, Condition, Metric
-from ..queue import queue
+from ..queue import dead_letter_queue
 from ..release import resolve_runbook
 from ..schedule import schedule_role
 from ..settings.component_args import read_args
@@ -71,25 +71,13 @@ class Member(pulumi.ComponentResource):
         checks.refuse_invalid_member(args, opts)
         super().__init__("rotation-guard:index:Member", name, {**args}, opts)
         child = ResourceOptions(parent=self)
-        tags = args.get("tags")
 
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=tags,
-            visibility_timeout_seconds=VISIBILITY_SECONDS,
-            opts=child,
+        dead_letters = dead_letter_queue(
+            f"{name}-dead-letters", args, child, visibility_timeout_seconds=VISIBILITY_SECONDS
         )
         account = arns.part(dead_letters.arn, arns.ArnPart.ACCOUNT)
         rules = self._forward(name, args, dead_letters, account)
-        failed_runs = queue(
-            f"{name}-failed-runs",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=tags,
-            opts=child,
-        )
+        failed_runs = dead_letter_queue(f"{name}-failed-runs", args, child)
         redelivery = Function(
             f"{name}-redeliver",
             {

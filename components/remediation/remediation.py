@@ -9,7 +9,7 @@ from pulumi_aws import cloudwatch, dynamodb, iam, sfn, ssm
 
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
-from ..queue import queue
+from ..queue import dead_letter_queue
 from ..release import resolve_runbook
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
@@ -204,13 +204,7 @@ class Remediation(pulumi.ComponentResource):
         state_machine = self._workflow(
             name, args, incidents, {step: function.arn for step, function in functions.items()}
         )
-        dead_letters = queue(
-            f"{name}-dead-letters",
-            retention_days=value_of(args, "dead_letter_retention_days"),
-            kms_key_arn=args.get("kms_key_arn"),
-            tags=tags,
-            opts=child,
-        )
+        dead_letters = dead_letter_queue(f"{name}-dead-letters", args, child)
         start = Function(
             f"{name}-start",
             {

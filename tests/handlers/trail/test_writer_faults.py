@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from components.audit.audit_trail import BATCH_SIZE, MAXIMUM_RECEIVES, VISIBILITY_SECONDS, WRITER_TIMEOUT_SECONDS
+from components.audit.audit_trail import VISIBILITY_SECONDS, WRITER_TIMEOUT_SECONDS
+from components.queue import BATCH_SIZE, MAXIMUM_RECEIVES
 from handlers.adapters import audit_queue, audit_tables, audit_trail, clients, secrets
 from handlers.trail import writer
 
