@@ -22,9 +22,6 @@ from .settings.declarations import select, value_of
 from .settings.validation import EXISTING, refuse_invalid
 from .table import TableReference, find_table
 
-_TOPICS = ("failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
-_TRAIL = {"audit_queue_arn": "queue_arn", "audit_queue_url": "queue_url", "audit_trail_table_arn": "table_arn"}
-"""What exists already, and what AuditTrail calls it."""
 DEMO_OUTPUTS = ("fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name")
 
 
@@ -230,7 +227,7 @@ class RotationGuard(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         runtime: RuntimeArgs = select(args, RuntimeArgs)
 
-        topics = _pick(existing, {topic: topic for topic in _TOPICS})
+        topics = _pick(existing, "failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
         notifications = Notifications(name, {**select(args, NotificationsArgs), **topics}, child)
         if "status_table_arn" in existing:
             status = find_table(existing["status_table_arn"])
@@ -242,7 +239,12 @@ class RotationGuard(pulumi.ComponentResource):
             f"{name}-trail",
             {
                 **select(args, AuditTrailArgs),
-                **_pick(existing, _TRAIL),
+                **_pick(
+                    existing,
+                    queue_arn="audit_queue_arn",
+                    queue_url="audit_queue_url",
+                    table_arn="audit_trail_table_arn",
+                ),
                 **status_table,
                 "runtime": runtime,
             },
@@ -257,7 +259,7 @@ class RotationGuard(pulumi.ComponentResource):
             {
                 **select(args, RemediationArgs),
                 **_add_demo_functions(args, demo),
-                **_pick(existing, {"incidents_table_arn": "incidents_table_arn"}),
+                **_pick(existing, "incidents_table_arn"),
                 "remediation_topic_arn": notifications.remediation_topic_arn,
                 "critical_topic_arn": notifications.critical_topic_arn,
                 "runtime": runtime,
@@ -272,7 +274,7 @@ class RotationGuard(pulumi.ComponentResource):
                 "audit_queue_arn": trail.queue_arn,
                 # The policy of a queue that exists already is its owner's.
                 **({} if "audit_queue_arn" in existing else {"audit_queue_url": trail.queue_url}),
-                **_pick(existing, {"event_bus_name": "event_bus_name"}),
+                **_pick(existing, "event_bus_name"),
                 "start_function_arn": remediation.start_function_arn,
                 "start_function_name": remediation.start_function_name,
                 "incidents_table_name": remediation.incidents_table_name,
@@ -305,7 +307,7 @@ class RotationGuard(pulumi.ComponentResource):
                 **select(args, ObservabilityArgs),
                 "alarms_topic_arn": notifications.alarms_topic_arn,
                 "rule_names": events.rule_names,
-                **_pick(existing, {"event_bus_name": "event_bus_name"}),
+                **_pick(existing, "event_bus_name"),
                 "undelivered_events_queue_name": events.dead_letters_name,
                 "audit_queue_name": trail.queue_name,
                 "unrecorded_events_queue_name": trail.dead_letters_name,
@@ -362,10 +364,11 @@ def complain_about_existing(existing: Any, placement: Placement) -> Iterator[str
         yield from complain_about_groups(f"{EXISTING}.", existing, (("audit_queue_arn", "audit_queue_url"),))
 
 
-def _pick(existing: ExistingResourcesArgs, names: Mapping[str, str]) -> dict[str, Any]:
-    """What exists already of these, by the names of a component's arguments."""
+def _pick(existing: ExistingResourcesArgs, *names: str, **renamed: str) -> dict[str, Any]:
+    """What exists already of these names; of `renamed`, by the names that a component has for them."""
     given: dict[str, Any] = {**existing}
-    return {argument: given[name] for name, argument in names.items() if name in given}
+    arguments = {name: name for name in names} | renamed
+    return {argument: given[name] for argument, name in arguments.items() if name in given}
 
 
 def _add_demo_functions(args: RotationGuardArgs, demo: DemoSecrets | None) -> dict[str, list[pulumi.Input[str]]]:

@@ -4,7 +4,6 @@ The SDK's own reading ignores inputs that do not exist, passes whole numbers on 
 an Output in place of a number.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from ..settings.component_args import complain_about_value
 from ..settings.declarations import ARN_LISTS, SETTINGS
 from ..settings.removed import REMOVED
 from ..settings.setting import to_camel_case
+from ..settings.validation import locate, suggest
 
 _TYPES: Mapping[PropertyType | None, tuple[type, str]] = {
     PropertyType.STRING: (str, "text"),
@@ -27,8 +27,6 @@ _TYPES: Mapping[PropertyType | None, tuple[type, str]] = {
     PropertyType.BOOLEAN: (bool, "true or false"),
 }
 """Each plain type of the schema in Python, and in messages."""
-_COMPLAINT = re.compile(r"(?P<path>(?P<input>[A-Za-z]\w*)(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>.+)", re.DOTALL)
-"""A complaint about a setting, which begins with where it is."""
 
 
 @dataclass
@@ -139,11 +137,9 @@ def locate_complaints(
     errors: list[InputPropertyErrorDetails] = []
     others = []
     for complaint in complaints:
-        match = _COMPLAINT.fullmatch(complaint)
-        if match and match["input"] in known:
-            # Of several inputs, the sentence names all.
-            reason = complaint if match["reason"].startswith("and ") else match["reason"]
-            errors.append({"property_path": match["path"], "reason": reason})
+        error = locate(complaint)
+        if error and re.split(r"\W", error["property_path"])[0] in known:
+            errors.append(error)
         else:
             others.append(complaint)
     return errors, others
@@ -205,9 +201,7 @@ def _describe_unknown(name: str, properties: Iterable[str], what: str) -> str:
         if name == to_camel_case(removed):
             reason = rename_words(instead, {setting.name: setting.key for setting in SETTINGS.values()})
             return f"is no longer a setting: {reason}; remove it"
-    near = difflib.get_close_matches(name, properties, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(properties))}"
-    return f"is not {what}; {hint}"
+    return suggest(name, properties, what)
 
 
 def _restore_integers(value: Any) -> Any:

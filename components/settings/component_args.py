@@ -8,7 +8,7 @@ import typing
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import UnionType
-from typing import Any, NamedTuple, NotRequired, Required, TypeVar, Union
+from typing import Any, NamedTuple, NotRequired, TypeVar, Union
 
 import pulumi
 
@@ -114,7 +114,7 @@ def complain_about_groups(path: str, given: Mapping[str, Any], together: Sequenc
 def complain_about_value(path: str, value: Any, annotation: Any) -> Iterator[str]:
     """What is wrong with the shape of a value, by its annotation; `path` says where it is."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (NotRequired, Required):
+    if origin is NotRequired:
         yield from complain_about_value(path, value, parts[0])
     elif origin in (Union, UnionType):
         if _is_input(parts) and isinstance(value, (pulumi.Output, Awaitable)):

@@ -24,8 +24,9 @@ COMPONENT = "rotation-guard"
 """What the component of the stack is called."""
 EXISTING = "existing"
 """The argument of RotationGuard that is no setting: what exists already, and is used."""
-_COMPLAINT = (
-    r"(?P<path>(?!the )[A-Za-z]\w*(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>(?P<other>and [\w.]+ )?(?:must|is) .+)"
+_COMPLAINT = re.compile(
+    r"(?P<path>(?!the )[A-Za-z]\w*(?:\[\d+\]|\.[^\s.\[\]]+)*) (?P<reason>(?P<other>and [\w.]+ )?(?:must|is) .+)",
+    re.DOTALL,
 )
 """A complaint that begins with the path of what is wrong; of several, the sentence names all."""
 UNKNOWN_PLACEMENT = Placement()
@@ -42,12 +43,15 @@ class InvalidSettings(pulumi.RunError, InputPropertiesError):
         self.complaints = complaints
         count = "a setting that cannot" if len(complaints) == 1 else f"{len(complaints)} settings that cannot"
         message = "\n  ".join([f"rotation-guard has {count} be deployed:", *complaints])
-        located = filter(None, (re.fullmatch(_COMPLAINT, complaint, re.DOTALL) for complaint in complaints))
-        errors: list[InputPropertyErrorDetails] = [
-            {"property_path": match["path"], "reason": match[0] if match["other"] else match["reason"]}
-            for match in located
-        ]
-        InputPropertiesError.__init__(self, message, errors)
+        InputPropertiesError.__init__(self, message, [*filter(None, map(locate, complaints))])
+
+
+def locate(complaint: str) -> InputPropertyErrorDetails | None:
+    """The path and the reason of a complaint that begins with a path; None for another one."""
+    match = _COMPLAINT.fullmatch(complaint)
+    if match is None:
+        return None
+    return {"property_path": match["path"], "reason": complaint if match["other"] else match["reason"]}
 
 
 def refuse_invalid(
@@ -109,10 +113,15 @@ def undeclared(name: str, format_key: KeyFormatter) -> str:
 
 def describe_unknown(name: str, known: Iterable[str], what: str) -> str:
     """The complaint about a name that is not `what`: the one that was probably meant, or all that there are."""
+    return f"{format_name(name)} {suggest(name, known, what)}"
+
+
+def suggest(name: str, known: Iterable[str], what: str) -> str:
+    """The same without the name."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"{format_name(name)} is not {what}; {hint}"
+    return f"is not {what}; {hint}"
 
 
 def _without_value(complaint: str) -> str:
