@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rotation_guard.domain.rotation_event import ROTATION_GUARD
+
 from .remediation.last_resort import NOTICES
 
 Statement = dict[str, Any]
@@ -166,7 +168,7 @@ def own_events(partition: str, region: str, account: str) -> Statement:
         "events:PutEvents",
         f"arn:{partition}:events:{region}:{account}:event-bus/default",
         # PutEvents always says its source; emulators do not know the key.
-        {"StringEqualsIfExists": {"events:source": "rotation-guard"}},
+        {"StringEqualsIfExists": {"events:source": ROTATION_GUARD}},
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rotation_guard.domain.event_pattern_syntax import find_fault
+from rotation_guard.domain.rotation_event import ROTATION_GUARD
 
 from ..settings.checks import must_be
 
@@ -25,7 +26,6 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
 Pattern = Mapping[str, Any]
 
 SECRETS_MANAGER = "aws.secretsmanager"
-ROTATION_GUARD = "rotation-guard"
 DRILL = "rotation-guard.drill"
 """The source of drills: PutEvents refuses every source that begins with `aws.`."""
 

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from rotation_guard.domain.audit.status_events import RUN_FINISHED, STATUS_CHANGED
 from rotation_guard.domain.organization.deliveries import REDELIVERED
 from rotation_guard.domain.remediation.transition_events import DETAIL_TYPES
-from rotation_guard.domain.rotation_event import ROTATION_STUCK
+from rotation_guard.domain.rotation_event import ROTATION_GUARD, ROTATION_STUCK
 
 from ..events import event_patterns
 from ..events.event_patterns import API_CALL, CHANGING_CALLS, LABEL_UPDATED, SECRETS_MANAGER, SERVICE_EVENT, Pattern
 
-OWN_SOURCE = "rotation-guard"
 REPORTS = [*DETAIL_TYPES.values(), STATUS_CHANGED, RUN_FINISHED]
 """The events of this product that the hub keeps: transitions of incidents, and what audits found."""
 _RECORDED = [SERVICE_EVENT, API_CALL, LABEL_UPDATED, ROTATION_STUCK]
@@ -26,7 +25,7 @@ FORWARDED: Mapping[str, tuple[str, Pattern]] = {
     ),
     "reports": (
         "Forwards what rotation-guard reports to the hub",
-        {"source": [OWN_SOURCE], "detail-type": [ROTATION_STUCK, *REPORTS]},
+        {"source": [ROTATION_GUARD], "detail-type": [ROTATION_STUCK, *REPORTS]},
     ),
 }
 """Rule of a member -> its description, and its pattern without the account."""
@@ -43,18 +42,18 @@ HUB_ROUTES: Mapping[str, tuple[str, Pattern, tuple[str, ...]]] = {
     "label-updates": ("Labels that moved in members", event_patterns.LABEL_UPDATES, ("trail",)),
     "reports": (
         "Incidents and audits of members",
-        {"source": [OWN_SOURCE], "detail-type": REPORTS},
+        {"source": [ROTATION_GUARD], "detail-type": REPORTS},
         ("reports",),
     ),
     # A late failure is not told to `failures`: whoever needs to know has been notified by the member.
     "late-events": (
         "Rotation events that members deliver again",
-        {"source": [REDELIVERED], "detail-type": _RECORDED, "detail": {"source": [SECRETS_MANAGER, OWN_SOURCE]}},
+        {"source": [REDELIVERED], "detail-type": _RECORDED, "detail": {"source": [SECRETS_MANAGER, ROTATION_GUARD]}},
         ("trail",),
     ),
     "late-reports": (
         "Incidents and audits that members deliver again",
-        {"source": [REDELIVERED], "detail-type": REPORTS, "detail": {"source": [OWN_SOURCE]}},
+        {"source": [REDELIVERED], "detail-type": REPORTS, "detail": {"source": [ROTATION_GUARD]}},
         ("reports",),
     ),
 }

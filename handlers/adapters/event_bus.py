@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.remediation.transition_events import DETAIL_TYPES
+from rotation_guard.domain.rotation_event import ROTATION_GUARD
 
 from .clients import client
 
 ACTIONS = frozenset({"events:PutEvents"})
-SOURCE = "rotation-guard"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "rotation-guard:incident")
-
-
 ENTRIES = 10
 """Maximum number of events of one call
 (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html)."""
@@ -59,8 +57,7 @@ def publish_event(
 
     The detail names the table of the stack's incidents: another stack of the account leaves the event to this one.
     """
-    text = json.dumps({**detail, "incidents_table": incidents_table})
-    entry = {"Source": SOURCE, "DetailType": detail_type, "Resources": [secret_arn], "Detail": text}
+    entry = _build_entry(Event(detail_type, [secret_arn], {**detail, "incidents_table": incidents_table}))
     response = client("events").put_events(Entries=[entry if at is None else {**entry, "Time": at}])
     if response["FailedEntryCount"]:
         [rejected] = response["Entries"]
@@ -71,14 +68,15 @@ def publish_all(events: Sequence[Event]) -> int:
     """Publish many small events, and return how many of them EventBridge rejected."""
     rejected = 0
     for start in range(0, len(events), ENTRIES):
-        entries = [
-            {
-                "Source": SOURCE,
-                "DetailType": event.detail_type,
-                "Resources": list(event.resources),
-                "Detail": json.dumps(dict(event.detail)),
-            }
-            for event in events[start : start + ENTRIES]
-        ]
+        entries = [_build_entry(event) for event in events[start : start + ENTRIES]]
         rejected += client("events").put_events(Entries=entries)["FailedEntryCount"]
     return rejected
+
+
+def _build_entry(event: Event) -> dict[str, Any]:
+    return {
+        "Source": ROTATION_GUARD,
+        "DetailType": event.detail_type,
+        "Resources": list(event.resources),
+        "Detail": json.dumps(dict(event.detail)),
+    }

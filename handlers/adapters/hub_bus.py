@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError
 from rotation_guard.domain.organization.deliveries import REDELIVERED
 
 from .clients import client
+from .event_bus import ENTRIES
 
 ACTIONS = frozenset({"events:PutEvents"})
-ENTRIES, BYTES = 10, 256_000
-"""Maximum number of events of one call, and their size together
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html,
-https://docs.aws.amazon.com/eventbridge/latest/userguide/calculate-putevents-entry-size.html). A larger event is sent
+BYTES = 256_000
+"""Maximum size of the events of one call together
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/calculate-putevents-entry-size.html). A larger event is sent
 alone: since January 2026 EventBridge takes events of up to 1 MB
 (https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb/)."""
 _REFUSALS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
@@ -38,7 +38,7 @@ class HubBus:
         refusal.
         """
         entries = [self._wrap(text, event) for text, event in events]
-        return [error for batch in _split(entries) for error in self._put(batch)]
+        return [error for batch in _split(entries) for error in self._put_batch(batch)]
 
     def _wrap(self, text: str, event: Mapping[str, Any]) -> dict[str, Any]:
         resources = event.get("resources")
@@ -51,7 +51,7 @@ class HubBus:
             "Detail": text,
         }
 
-    def _put(self, entries: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    def _put_batch(self, entries: Sequence[Mapping[str, Any]]) -> list[str | None]:
         try:
             response = self._events.put_events(Entries=list(entries))
         except ClientError as error:

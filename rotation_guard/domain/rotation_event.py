@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
-SOURCES = (*SECRETS_MANAGER_SOURCES, "rotation-guard")
+ROTATION_GUARD = "rotation-guard"
+"""The source of the events that this product puts on the bus."""
+SOURCES = (*SECRETS_MANAGER_SOURCES, ROTATION_GUARD)
 """Accepted sources of events: AWS, a drill that imitates it, and this product."""
 CLOCK_SKEW = timedelta(minutes=5)
 """How far an event's time may be in the future: the sender sets it, and clocks differ."""

@@ -37,7 +37,7 @@ OWN = ("aws:sns/topic:Topic", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table")
 MAIL = {"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:pager"}
 
 
-def given(what):
+def select_existing(what):
     names = ("audit_queue_arn", "audit_queue_url") if what == "audit_queue_arn" else (what,)
     return {name: EXISTING[name] for name in names}
 
@@ -57,7 +57,7 @@ def test_there_is_a_case_for_everything_that_may_exist():
 
 @pytest.mark.parametrize("what", REPLACED)
 def test_what_exists_takes_the_place_of_what_would_be_made(guard, what):
-    plain, recording = guard(), guard(existing=given(what))
+    plain, recording = guard(), guard(existing=select_existing(what))
 
     assert list_own(plain) - list_own(recording) == REPLACED[what]
     assert list_own(recording) <= list_own(plain)
@@ -100,7 +100,7 @@ def test_the_policy_of_what_exists_is_left_to_its_owner(guard):
 
 
 def test_rules_on_another_bus_have_their_targets_there(guard):
-    recording = guard(existing=given("event_bus_name"))
+    recording = guard(existing=select_existing("event_bus_name"))
 
     for kind in ("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"):
         assert {resource.inputs["eventBusName"] for resource in recording.of_type(kind)} == {"their-bus"}
@@ -167,7 +167,7 @@ def test_what_cannot_exist_is_refused_before_anything_is_made(run, existing, com
 
 @pytest.mark.parametrize("what", [name for name in EXISTING if name.endswith("_arn")])
 def test_what_exists_in_another_region_is_refused_with_its_path(deploy, what):
-    elsewhere = {**given(what), what: EXISTING[what].replace("eu-west-1", "us-east-1")}
+    elsewhere = {**select_existing(what), what: EXISTING[what].replace("eu-west-1", "us-east-1")}
 
     with pytest.raises(InvalidSettings) as refused:
         deploy(RotationGuard, "guard", {"existing": elsewhere}, config={"aws:region": "eu-west-1"})
@@ -182,7 +182,11 @@ def test_what_exists_in_several_regions_is_refused_where_the_stacks_is_not_known
     there = EXISTING["remediation_topic_arn"].replace("eu-west-1", "us-east-1")
 
     with pytest.raises(InvalidSettings) as refused:
-        deploy(RotationGuard, "guard", {"existing": {**given("failures_topic_arn"), "remediation_topic_arn": there}})
+        deploy(
+            RotationGuard,
+            "guard",
+            {"existing": {**select_existing("failures_topic_arn"), "remediation_topic_arn": there}},
+        )
 
     [complaint] = refused.value.complaints
     assert complaint.startswith(
@@ -194,11 +198,11 @@ def test_a_table_of_another_account_is_refused_as_functions_find_it_by_its_name(
     config = {"aws:region": "eu-west-1", "aws:allowedAccountIds": '["444455556666"]'}
 
     with pytest.raises(InvalidSettings) as refused:
-        deploy(RotationGuard, "guard", {"existing": given("audit_trail_table_arn")}, config=config)
+        deploy(RotationGuard, "guard", {"existing": select_existing("audit_trail_table_arn")}, config=config)
 
     [complaint] = refused.value.complaints
     assert complaint.startswith("existing.audit_trail_table_arn must be in the stack's account, 444455556666, got ")
-    assert deploy(RotationGuard, "guard", {"existing": given("critical_topic_arn")}, config=config).resources
+    assert deploy(RotationGuard, "guard", {"existing": select_existing("critical_topic_arn")}, config=config).resources
 
 
 @pytest.mark.parametrize("what", EXISTING)

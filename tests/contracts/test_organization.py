@@ -24,11 +24,11 @@ ON_A_CUSTOM_BUS = frozenset({"EventBusName", "RuleName"})
 REPORTS = [*DETAIL_TYPES.values(), STATUS_CHANGED, RUN_FINISHED]
 
 
-def forwarded(event):
+def is_forwarded(event):
     return any(EventPattern.load(_write(pattern)).matches_event(event) for _, pattern in FORWARDED.values())
 
 
-def kept(event):
+def find_targets(event):
     """Where the hub keeps an event: not its notification."""
     return {
         target
@@ -46,18 +46,18 @@ def _write(pattern):
 def test_the_hub_keeps_what_a_member_forwards_whether_it_arrives_at_once_or_late(recorded, name):
     event = recorded(name)
 
-    assert bool(kept(event)) == forwarded(event)
-    if forwarded(event):
-        assert kept(wrap(event)) == kept(event) == {"trail"}
+    assert bool(find_targets(event)) == is_forwarded(event)
+    if is_forwarded(event):
+        assert find_targets(wrap(event)) == find_targets(event) == {"trail"}
 
 
 @pytest.mark.parametrize("detail_type", REPORTS)
 def test_the_hub_keeps_every_report_that_a_member_forwards(detail_type):
     event = envelope(detail_type, {})
 
-    assert forwarded(event)
-    assert kept(event) == kept(wrap(event)) == {"reports"}
-    assert not forwarded(wrap(event))
+    assert is_forwarded(event)
+    assert find_targets(event) == find_targets(wrap(event)) == {"reports"}
+    assert not is_forwarded(wrap(event))
 
 
 def test_every_transition_has_its_topics():
