@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any
 
 from handlers.adapters.items import Item, to_item
+from rotation_guard.domain.audit.audit_settings import AuditSettings
 from rotation_guard.domain.audit.reconciliation import read_reconciled_state
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
 from rotation_guard.domain.audit.secret_status import build_history_row, build_status_row, has_significant_change
-from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS
 from rotation_guard.domain.secret import date_versions, parse_secret
 from rotation_guard.domain.timestamps import to_iso

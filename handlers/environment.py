@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from rotation_guard.domain.audit.age_limits import AgeClass
-from rotation_guard.domain.audit.verdicts import AuditSettings
+from rotation_guard.domain.audit.audit_settings import AuditSettings
 
 
 class InvalidEnvironment(RuntimeError):
@@ -75,6 +75,11 @@ class RotationCheckSettings(_FromEnvironment):
     """How far apart the runs are."""
     publish_status: str
     """`true` to tell a hub by events what was found."""
+
+    @property
+    def managed_tag(self) -> str:
+        """The tag that puts a secret under audit, as `key=value`."""
+        return f"{self.managed_tag_key}={self.managed_tag_value}"
 
     def audit(self) -> AuditSettings:
         """What is too old, and what is too late."""

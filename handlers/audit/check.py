@@ -149,7 +149,8 @@ def _report_completion(lease: Lease, result: RunResult, function_name: str) -> N
     """Logs how the run ended, and emits its metrics."""
     progress = lease.progress
     counts = {"checked": progress.checked, "flagged": progress.flagged, "unknown": progress.unknown}
-    fields = {"run_id": lease.run_id, **counts, "complete": result.complete, "lost": result.lost}
+    headline = progress.tally.describe("this run is complete" if result.complete else "this run is incomplete")
+    fields = {"run_id": lease.run_id, **counts, "complete": result.complete, "lost": result.lost, "headline": headline}
     logger.info("audit finished", extra=fields)
     for reason in result.reasons:
         logger.error("the audit is incomplete", extra={"run_id": lease.run_id, "reason": reason})

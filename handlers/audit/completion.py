@@ -92,6 +92,7 @@ def complete_run(
         "shortfall": shortfall or None,
         "period_seconds": settings.period_seconds,
         "history_mode": settings.history_mode,
+        "settings": settings.audit().to_json(settings.managed_tag),
         "expires_at": expires_at(lease.started_at, settings.history_days),
     }
     is_finished = runs.finish(lease, now, outcome)

@@ -24,9 +24,10 @@ from moto import mock_aws
 from handlers.adapters import clients
 from handlers.adapters.items import to_item
 from handlers.audit import check
+from rotation_guard.domain.audit.audit_settings import AuditSettings
 from rotation_guard.domain.audit.reconciliation import read_reconciled_state
 from rotation_guard.domain.audit.secret_status import build_status_row
-from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.secret import date_versions, parse_secret
 from tests.handlers.conftest import ENVIRONMENT, Context
 

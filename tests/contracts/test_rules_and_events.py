@@ -7,7 +7,8 @@ import pytest
 
 from handlers.adapters import event_bus
 from handlers.audit import page
-from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.event_parser import parse
 from rotation_guard.domain.secret import VersionDates, parse_secret
 from tests.paths import EVENTS

@@ -7,7 +7,7 @@ import pytest
 
 from handlers import environment as settings
 from rotation_guard.domain.audit.age_limits import AgeClass
-from rotation_guard.domain.audit.verdicts import AuditSettings
+from rotation_guard.domain.audit.audit_settings import AuditSettings
 
 SETTINGS_CLASSES = [
     settings_class

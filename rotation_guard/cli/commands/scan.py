@@ -1,11 +1,12 @@
 """`rotation-guard scan`: the audit's verdicts for an account without a deployment, or for a file."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
-from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.secret import ListedSecret
 
 from ..aws import AwsSession
@@ -112,7 +113,7 @@ def scan(
         source=source,
         generated_at=read_at,
         at=at,
-        settings=_settings(settings, managed_tag),
+        settings=settings.to_json(managed_tag),
         filters=secret_filter.to_json(),
         rows=secret_filter.apply(rows, at),
         warnings=[*warnings, *secret_filter.warnings(rows, at)],
@@ -146,14 +147,3 @@ def _parse_tag(text: str) -> tuple[str, str]:
 def _describe(secrets: list[ListedSecret], region: str) -> str:
     account = next((secret.arn.split(":")[4] for secret in secrets if secret.arn.count(":") > 4), "")
     return f"The account {account} in {region}" if account else f"The account in {region}"
-
-
-def _settings(settings: AuditSettings, managed_tag: str | None) -> dict[str, Any]:
-    return {
-        "max_age_days": settings.max_age_days,
-        "warn_days": settings.warn_days,
-        "stuck_hours": settings.stuck_hours,
-        "missed_hours": settings.missed_hours,
-        "max_age_classes": [{"class": str(age_class), "days": age_class.days} for age_class in settings.classes],
-        "managed_tag": managed_tag,
-    }

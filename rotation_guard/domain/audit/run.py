@@ -1,6 +1,7 @@
 """One run of the audit: its counts, and whether it saw every secret."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -8,7 +9,8 @@ from typing import Any
 
 from ..secret import VersionDates
 from .reconciliation import Discrepancy
-from .verdicts import NEEDS_ROTATION, UNKNOWN, Finding
+from .tally import Tally, tally
+from .verdicts import Finding
 
 AUDIT = "rotation"
 """Partition key of the runs table."""
@@ -44,6 +46,9 @@ class Progress:
     checked: int = 0
     flagged: int = 0
     unknown: int = 0
+    outdated_replicas: int = 0
+    accepted: dict[str, int] = field(default_factory=dict)
+    """Secrets that the limit does not apply to, by verdict."""
     listed: int = 0
     """Secrets listed, audited or not."""
     added: int = 0
@@ -67,13 +72,21 @@ class Progress:
     changed: list[str] = field(default_factory=list)
     """The first secrets that got such a row, so that a reader need not query every secret."""
 
+    @property
+    def tally(self) -> Tally:
+        """The secrets so far, each in one class."""
+        return Tally(self.checked, self.flagged, self.unknown, self.outdated_replicas, dict(self.accepted))
+
     def count_findings(self, findings: Iterable[Finding]) -> None:
         """Adds findings to the counts."""
-        for finding in findings:
-            self.checked += 1
-            self.flagged += finding.status == NEEDS_ROTATION
-            self.unknown += finding.status == UNKNOWN
-            self.verdicts[finding.verdict] = self.verdicts.get(finding.verdict, 0) + 1
+        new = list(findings)
+        counted = tally((finding.status, finding.verdict, finding.attention) for finding in new)
+        self.checked += counted.total
+        self.flagged += counted.over_limit
+        self.unknown += counted.unknown
+        self.outdated_replicas += counted.outdated_replicas
+        self.accepted = dict(Counter(self.accepted) + Counter(counted.accepted))
+        self.verdicts = dict(Counter(self.verdicts) + Counter(finding.verdict for finding in new))
 
     def count_response(self, dates: VersionDates) -> None:
         """Counts whether AWS listed the versions of one secret."""
@@ -116,10 +129,11 @@ class Progress:
 def restore_progress(row: Mapping[str, Any]) -> Progress:
     """The progress that a run's row stores."""
     progress = Progress()
-    for name in ("checked", "flagged", "unknown", "listed", "added", "pages", "calls", "answered"):
+    for name in ("checked", "flagged", "unknown", "outdated_replicas", "listed", "added", "pages", "calls", "answered"):
         setattr(progress, name, int(row.get(name, 0)))
     progress.seconds = float(row.get("seconds", 0))
     progress.verdicts = {name: int(count) for name, count in row.get("verdicts", {}).items()}
+    progress.accepted = {name: int(count) for name, count in row.get("accepted", {}).items()}
     progress.refused = {name: int(count) for name, count in (row.get("refused") or {}).items()}
     return restore_discrepancies(progress, row)
 

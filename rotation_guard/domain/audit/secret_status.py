@@ -21,6 +21,8 @@ _SIGNIFICANT_FIELDS = (
     "pending_since",
     "limit_days",
     "owner",
+    "exempt_until",
+    "exempt_reason",
     "accounted_version_id",
     "accounted_at",
     "heard_version_id",
@@ -97,6 +99,9 @@ def build_status_row(
         "current_version_id": secret.current_version_id,
         "value_created_at": to_iso_or_none(dates.value_created_at),
         "owner": secret.owner,
+        # Of an invalid exemption too: the register of exemptions lists those that have ended.
+        "exempt_until": finding.exemption.until if finding.exemption else None,
+        "exempt_reason": finding.exemption.reason if finding.exemption else None,
         **state.to_row(),
         "due_at": to_iso_or_none(finding.due_at),
         "since": previous["since"] if is_same_verdict else now,

@@ -7,28 +7,14 @@ from typing import NamedTuple
 
 from ..ownership import describe_owner, is_replica, is_rotated_by_owner
 from ..secret import LONGEST_PERIOD, ListedSecret, VersionDates, may_have_replaced_others
-from .age_limits import AgeClass, Limit, find_limit
+from .age_limits import Limit, find_limit
+from .audit_settings import AuditSettings
 from .exemptions import Exemption, read_exemption
 
 OK, NEEDS_ROTATION, UNKNOWN = "ok", "needs_rotation", "unknown"
 _MAX_PERIODS = 4
 """Age, in rotation periods, above which a value that its owner rotates is late whatever NextRotationDate says: the
 schedule may have changed since, but not by that much."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditSettings:
-    """Age limits and grace periods."""
-
-    max_age_days: int = 30
-    warn_days: int = 7
-    """Number of days before its limit at which a value becomes due soon."""
-    stuck_hours: int = 24
-    """Hours after which a rotation in progress is stuck."""
-    missed_hours: int = 24
-    """Hours after its due date at which a rotation is missed."""
-    classes: tuple[AgeClass, ...] = ()
-    """Age classes; the first that matches a secret applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +35,8 @@ class Finding:
     limit_days: int
     without_exemption: str
     """The verdict that an invalid exemption hides; otherwise the verdict itself."""
+    exemption: Exemption | None = None
+    """The exemption that its tags ask for, valid or not."""
 
     @property
     def due_at(self) -> datetime | None:
@@ -109,7 +97,9 @@ def judge(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, no
         reason, attention = f"{reason} {case.limit.problem}", True
     age_days = None if case.age is None or case.age < timedelta(0) else case.age.days
     without_exemption = _first_match(case, _WITHOUT_EXEMPTION)[0] if verdict == "exemption_invalid" else verdict
-    return Finding(secret, dates, verdict, status, reason, attention, age_days, case.limit.days, without_exemption)
+    return Finding(
+        secret, dates, verdict, status, reason, attention, age_days, case.limit.days, without_exemption, case.exemption
+    )
 
 
 def _gather_case(secret: ListedSecret, dates: VersionDates, settings: AuditSettings, now: datetime) -> Case:

@@ -3,10 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rotation_guard.domain.audit.verdicts import (
-    AuditSettings,
-    judge,
-)
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.secret import (
     ListedSecret,
     VersionDates,

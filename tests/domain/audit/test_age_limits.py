@@ -6,12 +6,8 @@ from datetime import timedelta, timezone
 import pytest
 
 from rotation_guard.domain.audit.age_limits import AgeClass, find_limit
-from rotation_guard.domain.audit.verdicts import (
-    NEEDS_ROTATION,
-    OK,
-    AuditSettings,
-    judge,
-)
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, judge
 from rotation_guard.domain.secret import (
     VersionDates,
     date_versions,

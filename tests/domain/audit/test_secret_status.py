@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from rotation_guard.domain.audit.audit_settings import AuditSettings
 from rotation_guard.domain.audit.reconciliation import ReconciledState
 from rotation_guard.domain.audit.secret_status import (
     build_history_row,
@@ -11,7 +12,7 @@ from rotation_guard.domain.audit.secret_status import (
     has_significant_change,
     read_cached_dates,
 )
-from rotation_guard.domain.audit.verdicts import AuditSettings, judge
+from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.secret import ListedSecret, VersionDates
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

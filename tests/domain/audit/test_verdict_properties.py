@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS, AgeClass
-from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES, AuditSettings, judge
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES, judge
 from rotation_guard.domain.secret import (
     DATE_FIELDS,
     ListedSecret,

@@ -7,15 +7,8 @@ import pytest
 
 from rotation_guard.domain.audit import verdicts
 from rotation_guard.domain.audit.age_limits import AgeClass
-from rotation_guard.domain.audit.verdicts import (
-    NEEDS_ROTATION,
-    OK,
-    UNKNOWN,
-    VERDICT_NAMES,
-    VERDICTS,
-    AuditSettings,
-    judge,
-)
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES, VERDICTS, judge
 from rotation_guard.domain.secret import (
     DATE_FIELDS,
     VersionDates,

@@ -5,12 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from rotation_guard.domain.audit.verdicts import (
-    NEEDS_ROTATION,
-    UNKNOWN,
-    AuditSettings,
-    judge,
-)
+from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, UNKNOWN, judge
 from rotation_guard.domain.secret import (
     date_versions,
     estimate_dates,

@@ -136,6 +136,8 @@ def test_the_row_of_a_run_has_its_counts(aws, create_aged_secret, run):
         "checked": 3,
         "flagged": 1,
         "unknown": 1,
+        "outdated_replicas": 0,
+        "accepted": {},
         "listed": 3,
         "added": 3,
         "pages": 1,
@@ -148,6 +150,14 @@ def test_the_row_of_a_run_has_its_counts(aws, create_aged_secret, run):
         "history_mode": "everyRun",
         "period_seconds": 3600,
         "complete": True,
+        "settings": {
+            "max_age_days": 30,
+            "warn_days": 7,
+            "stuck_hours": 24,
+            "missed_hours": 24,
+            "max_age_classes": [],
+            "managed_tag": "Managed=true",
+        },
     }
 
 
