@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
@@ -16,14 +15,14 @@ from typer.core import TyperGroup
 from rotation_guard.domain.control_characters import escape_control_characters
 
 from .commands import incidents, remediation
-from .commands.report import REPORT
-from .commands.scan import SCAN
+from .commands.report import EXEMPTIONS, REPORT
+from .commands.scan import COLLECT, SCAN
 from .errors import INTERRUPTED, LISTING_DENIED, NEEDS_ATTENTION, UNREACHABLE, USAGE, CommandError
+from .identity import DISTRIBUTION, product_version
 from .options import Command
 from .terminal import discard_output, echo, print_error, progress
 
-COMMANDS: Mapping[str, Command] = {"report": REPORT, "scan": SCAN}
-_DISTRIBUTION = "rotation-guard"
+COMMANDS: Mapping[str, Command] = {"report": REPORT, "exemptions": EXEMPTIONS, "scan": SCAN, "collect": COLLECT}
 _HELP_OPTIONS = ["-h", "--help"]
 _EXIT_CODES = f"""
 
@@ -130,10 +129,8 @@ def _catch_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 def _print_version(is_requested: bool) -> None:
     if is_requested:
-        try:
-            echo(f"{_DISTRIBUTION} {version(_DISTRIBUTION)}")
-        except PackageNotFoundError:
-            echo(f"{_DISTRIBUTION}, run from a checkout that is not installed")
+        version = product_version()
+        echo(f"{DISTRIBUTION} {version}" if version else f"{DISTRIBUTION}, run from a checkout that is not installed")
         raise typer.Exit
 
 
@@ -149,7 +146,7 @@ def _main_options(show_version: Version = False) -> None:
 def build_app() -> typer.Typer:
     """The commands and groups, with their examples."""
     app = typer.Typer(
-        name=_DISTRIBUTION,
+        name=DISTRIBUTION,
         cls=_MainGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -26,6 +26,8 @@ _CLIENT_CONFIG: dict[str, Any] = {
     # Adaptive: it slows down before it is throttled, because applications share the account's quotas.
     "retries": {"mode": "adaptive", "total_max_attempts": 10},
 }
+_OPTIONAL_CALLS: dict[str, Any] = {"connect_timeout": 2, "read_timeout": 5, "retries": {"total_max_attempts": 2}}
+"""In place of some of these, for what a command can do without: a subnet may have no way to the service."""
 _LOCAL_CLIENT_CONFIG: dict[str, Any] = {
     "connect_timeout": 2,
     "read_timeout": 30,
@@ -56,8 +58,8 @@ class AwsSession:
             return f"The local deployment at {self.endpoint_url}"
         return f"AWS in {self.region or 'the Region of the profile'}"
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this service."""
+    def client(self, service: str, *, optional: bool = False) -> Any:
+        """A boto3 client of this service; an `optional` one gives up soon, because the command can do without it."""
         # Imported here because it takes longer than the help of a command.
         import boto3
         from botocore.config import Config
@@ -72,7 +74,8 @@ class AwsSession:
                 region_name=self.region or os.environ.get("AWS_REGION") or None,
                 botocore_session=_isolated_session() if self.endpoint_url else None,
             )
-            config = Config(**(_LOCAL_CLIENT_CONFIG if self.endpoint_url else _CLIENT_CONFIG))
+            settings = _LOCAL_CLIENT_CONFIG if self.endpoint_url else _CLIENT_CONFIG
+            config = Config(**(settings | _OPTIONAL_CALLS if optional else settings))
             try:
                 return session.client(service, endpoint_url=self.endpoint_url, config=config)
             except ValueError as error:  # an invalid endpoint URL

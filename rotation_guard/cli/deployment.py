@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,39 @@ def resolve_deployment(
     if profile is not None or region is not None:
         raise UsageError("--profile and --region require --stack-outputs, the output of `pulumi stack output --json`.")
     return _read_local_stack()
+
+
+def resolve_deployments(
+    stack_outputs: Sequence[str], local: bool, profiles: Sequence[str], region: str | None
+) -> list[Deployment]:
+    """The deployments that these options name, in their order. Raises CommandError.
+
+    One profile is for all of them; several are for one deployment each.
+    """
+    if len(stack_outputs) <= 1:
+        if len(profiles) > 1:
+            raise UsageError(
+                f"--profile must be given once, or once for each --stack-outputs, got {len(profiles)} profiles for "
+                "one deployment."
+            )
+        return [resolve_deployment(next(iter(stack_outputs), None), local, next(iter(profiles), None), region)]
+    if len(profiles) not in (0, 1, len(stack_outputs)):
+        raise UsageError(
+            f"--profile must be given once, or once for each --stack-outputs, got {len(profiles)} profiles for "
+            f"{len(stack_outputs)} deployments."
+        )
+    if list(stack_outputs).count("-") > 1:
+        raise UsageError("--stack-outputs must be - once at most: standard input can be read once.")
+    own = list(profiles) if len(profiles) > 1 else [next(iter(profiles), None)] * len(stack_outputs)
+    return [resolve_deployment(name, local, own[index], region) for index, name in enumerate(stack_outputs)]
+
+
+def require_account(deployment: Deployment, account_id: str | None) -> None:
+    """Raise Unreachable if the credentials are for another account than the deployment's; None is unknown."""
+    if account_id is not None and len(deployment.accounts) == 1 and deployment.accounts != (account_id,):
+        raise Unreachable(
+            f"{deployment.name} is in account {deployment.accounts[0]}, and the credentials are for {account_id}."
+        )
 
 
 def begin_write(

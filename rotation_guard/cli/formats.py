@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from pathlib import Path
 
 from rotation_guard.domain.control_characters import (
     escape_control_characters,
@@ -16,12 +17,14 @@ from rotation_guard.domain.control_characters import (
     has_control_characters,
 )
 
-from .report import Report
+from .errors import UsageError
+from .report import Report, row_records
 from .terminal import (
     BOLD,
     FAINT,
     PLAIN,
     Line,
+    echo,
     print_lines,
     render_banner,
     render_table,
@@ -58,10 +61,27 @@ def write_report(report: Report, chosen: Format) -> None:
         write_stdout(render_markdown(report))
 
 
+def write_file(option: str, name: str, text: str) -> None:
+    """Write a text, in UTF-8, to this file, or to standard output if it is `-`. Raises UsageError."""
+    if name == "-":
+        write_stdout(text)
+        return
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{option} must be a file that can be written, got {name}: {error.strerror}.") from None
+    echo(f"Wrote {name}.")
+
+
 def render_lines(report: Report, width: int) -> Iterator[Line]:
     """The report for a terminal of this width."""
     yield from render_text(report.headline, width, FAINT)
-    yield from render_banner(report.warnings, width)
+    for label, text in report.provenance:
+        yield from render_text(f"{label}: {text}", width, FAINT, "  ")
+    yield from render_banner([*report.unreadable, *report.warnings], width)
+    if report.answer:
+        yield []
+        yield from render_text(report.answer, width, BOLD)
     if report.title:
         yield []
         yield from render_text(report.title, width, BOLD)
@@ -74,10 +94,16 @@ def render_lines(report: Report, width: int) -> Iterator[Line]:
         yield from render_table(report.columns, report.rows, width)
     yield []
     yield from render_text(report.summary, width, BOLD)
+    for section in report.sections:
+        yield []
+        yield from render_text(section.title, width, BOLD)
+        yield from render_table(section.columns, section.rows, width)
+        if section.note:
+            yield from render_text(section.note, width, FAINT)
     if report.next_steps:
         yield from render_text(f"Next: {report.next_steps}", width, BOLD)
     if len(report.rows) > _MANY_ROWS:
-        yield from render_banner(report.warnings, width)
+        yield from render_banner([*report.unreadable, *report.warnings], width)
 
 
 def render_json(report: Report) -> str:
@@ -102,8 +128,15 @@ def render_markdown(report: Report) -> str:
 def _markdown_lines(report: Report) -> Iterator[str]:
     yield f"**{_escape_markdown(report.headline)}**"
     yield ""
-    for warning in report.warnings:
+    for label, text in report.provenance:
+        yield f"- {_escape_markdown(label)}: {_escape_markdown(text)}"
+    if report.provenance:
+        yield ""
+    for warning in [*report.unreadable, *report.warnings]:
         yield f"> **Warning:** {_escape_markdown(warning)}"
+        yield ""
+    if report.answer:
+        yield f"**{_escape_markdown(report.answer)}**"
         yield ""
     if report.title:
         yield f"**{_escape_markdown(report.title)}**"
@@ -118,6 +151,12 @@ def _markdown_lines(report: Report) -> Iterator[str]:
     if report.rows:
         yield ""
         yield from _markdown_table(report.markdown.columns, report.markdown.rows)
+    for section in report.markdown_sections:
+        records = row_records(section.columns, section.rows)
+        yield ""
+        yield f"**{_escape_markdown(section.title)}**"
+        yield ""
+        yield from _markdown_table(records.columns, records.rows)
 
 
 def _markdown_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -8,9 +8,10 @@ import typer
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 
 from .deployment import STACK_OUTPUTS_VARIABLE
-from .errors import NEEDS_ATTENTION
+from .errors import NEEDS_ATTENTION, UNREACHABLE
 from .formats import Format, write_report
 from .report import Report
+from .terminal import print_error
 
 TIME_HELP = "A date (2026-03-01), a timestamp (2026-03-01T12:00:00Z) or a time span before now (90d), in UTC."
 
@@ -29,6 +30,15 @@ StackOutputs = Annotated[
         metavar="FILE",
     ),
 ]
+AllStackOutputs = Annotated[
+    list[str],
+    typer.Option(
+        "--stack-outputs",
+        help="Output of `pulumi stack output --json`, of a stack or of a hub; - reads standard input; repeatable, for "
+        f"several accounts and Regions in one report. Default: {STACK_OUTPUTS_VARIABLE}.",
+        metavar="FILE",
+    ),
+]
 Local = Annotated[
     bool,
     typer.Option(
@@ -41,7 +51,18 @@ Reason = Annotated[
     typer.Option(help="Why; recorded together with the caller's ARN. Required.", metavar="TEXT"),
 ]
 Profile = Annotated[str | None, typer.Option(help="Profile of the AWS configuration.", metavar="NAME")]
+Profiles = Annotated[
+    list[str],
+    typer.Option(
+        "--profile",
+        help="Profile of the AWS configuration; repeatable, for several accounts in one report.",
+        metavar="NAME",
+    ),
+]
 Region = Annotated[str | None, typer.Option(help="AWS Region.", metavar="REGION")]
+Regions = Annotated[
+    list[str], typer.Option("--region", help="AWS Region; repeatable: each profile in each Region.", metavar="REGION")
+]
 Verdicts = Annotated[
     list[str],
     typer.Option(
@@ -69,6 +90,10 @@ ExitCode = Annotated[
 
 
 def finish(report: Report, output_format: Format, exit_code: bool) -> NoReturn:
-    """Write a report, and end the command."""
+    """Write a report, and end the command: with 3 if a part of what was asked for could not be read."""
     write_report(report, output_format)
+    if report.is_incomplete:
+        for sentence in report.unreadable:
+            print_error(sentence)
+        raise typer.Exit(UNREACHABLE)
     raise typer.Exit(NEEDS_ATTENTION if exit_code and report.needs_attention else 0)

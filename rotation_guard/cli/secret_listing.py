@@ -1,147 +1,55 @@
-"""The secrets that a scan evaluates: those of an account, or of a file from `aws secretsmanager list-secrets`.
+"""The secrets of a file: from `aws secretsmanager list-secrets`, or from `rotation-guard collect`.
 
 The file may contain anything, so every field is checked.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from rotation_guard.domain.secret import (
     DATE_FIELDS,
-    DENIED,
     LONGEST_PERIOD,
     ListedSecret,
     VersionDates,
     date_versions,
     estimate_dates,
-    explain_refusal,
-    no_current_version,
     parse_secret,
 )
 
-from .aws import CONNECTIONS, AwsSession, translate_aws_errors
-from .errors import ListingDenied, UsageError
+from .account import DatedSecret, date_secret
+from .collection import REFUSAL, Collection, read_collection
+from .errors import UsageError
 from .parsing import parse_timestamp, read_json
-from .terminal import progress
 
-_PAGE = 100
-_NO_SUCH_SECRET = ("ResourceNotFoundException", "ValidationException", "InvalidParameterException")
-"""AWS's error codes for a name that no secret has, or could have."""
-_INVALID_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidSignatureException",
-        "RequestExpired",
-        "UnrecognizedClientException",
-    }
-)
-"""AWS's error codes for invalid or expired credentials, which concern every secret."""
 _STRINGS = ("OwningService", "PrimaryRegion", "Type", "RotationLambdaARN")
 _OPTION = "--from"
 _JSON_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 
-DatedSecret = tuple[ListedSecret, VersionDates]
-
-
-class Account:
-    """Secrets Manager in one account and Region: it is only read, and no value is."""
-
-    def __init__(self, session: AwsSession) -> None:
-        self._session = session
-        self._secretsmanager = session.client("secretsmanager")
-
-    @property
-    def region(self) -> str:
-        """The Region of its client."""
-        return self._secretsmanager.meta.region_name
-
-    def secrets(self) -> list[ListedSecret]:
-        """Every secret once, including those that are scheduled for deletion."""
-        position: dict[str, str] = {}
-        secrets: dict[str, ListedSecret] = {}
-        while True:
-            progress.update(f"Listing secrets: {len(secrets)} so far")
-            page = self._list_page(position)
-            secrets |= {secret.arn: secret for secret in map(parse_secret, page["SecretList"])}
-            if not page.get("NextToken"):
-                return list(secrets.values())
-            position = {"NextToken": page["NextToken"]}
-
-    def describe(self, secret_id: str) -> Mapping[str, Any] | None:
-        """DescribeSecret's response about this name or ARN; None if it is denied or the secret does not exist."""
-        progress.update("Describing the secret")
-        with translate_aws_errors(self._session):
-            try:
-                return self._secretsmanager.describe_secret(SecretId=secret_id)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in (*DENIED, *_NO_SUCH_SECRET):
-                    raise
-                return None
-
-    def with_dates(self, secrets: Sequence[ListedSecret]) -> Iterator[DatedSecret]:
-        """Each secret with the dates of its versions, read by one call for each secret whose verdict needs them."""
-        with translate_aws_errors(self._session), ThreadPoolExecutor(CONNECTIONS) as threads:
-            all_dates = threads.map(self._read_dates, secrets)
-            for number, (secret, dates) in enumerate(zip(secrets, all_dates, strict=True), 1):
-                progress.update(f"Listing versions: {number} of {len(secrets)} secrets")
-                yield secret, dates
-
-    def _list_page(self, position: dict[str, str]) -> Any:
-        with translate_aws_errors(self._session):
-            try:
-                return self._secretsmanager.list_secrets(MaxResults=_PAGE, IncludePlannedDeletion=True, **position)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in DENIED:
-                    raise
-                raise ListingDenied("Access denied: the caller needs secretsmanager:ListSecrets on *.") from None
-
-    def _read_dates(self, secret: ListedSecret) -> VersionDates:
-        if secret.current_version_id is None:
-            return no_current_version()
-        if secret.deleted_at is not None:
-            # Its verdict depends on nothing else.
-            return VersionDates(None, problem="The versions were not listed.")
-        try:
-            return date_versions(secret, dict(self._list_versions(secret.arn)))
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _INVALID_CREDENTIALS:
-                raise
-            problem = explain_refusal(code) or f"The secret's versions could not be listed: {code}."
-            return VersionDates(None, problem=problem)
-
-    def _list_versions(self, secret_arn: str) -> Iterator[tuple[str, datetime]]:
-        position: dict[str, str] = {}
-        while True:
-            page = self._secretsmanager.list_secret_version_ids(SecretId=secret_arn, **position)
-            yield from ((version["VersionId"], version["CreatedDate"]) for version in page["Versions"])
-            if not page.get("NextToken"):
-                return
-            position = {"NextToken": page["NextToken"]}
-
 
 @dataclass(frozen=True)
 class SecretListing:
-    """The secrets of a file, each once, with the known dates of their versions."""
+    """The secrets of one account and Region in a file, each once, with the known dates of their versions."""
 
     secrets: tuple[DatedSecret, ...]
-    is_truncated: bool
+    is_truncated: bool = False
     """Whether AWS had more to list."""
+    collection: Collection | None = None
+    """Where, when and by whom it was collected; None if the AWS CLI wrote it."""
 
 
-def read_listing(name: str) -> SecretListing:
-    """The secrets of a file, or of standard input: one response of AWS, a list of such pages, or a list of entries."""
+def read_listings(name: str) -> list[SecretListing]:
+    """The secrets of a file, or of standard input, one listing for each account and Region that was collected.
+
+    It is a response of AWS, a list of such pages, a list of entries, or what `rotation-guard collect` writes.
+    """
     content = read_json(_OPTION, name)
     pages = (
         content if _is_list_of_pages(content) else [content if isinstance(content, dict) else {"SecretList": content}]
     )
-    secrets: dict[str, DatedSecret] = {}
+    listed: dict[str, DatedSecret] = {}
+    listings: list[SecretListing] = []
     for number, page in enumerate(pages, 1):
         where = f"{_OPTION}: page {number}, entry" if len(pages) > 1 else f"{_OPTION}: entry"
         entries = page.get("SecretList") if isinstance(page, dict) else None
@@ -150,10 +58,18 @@ def read_listing(name: str) -> SecretListing:
                 f"{_OPTION} must contain a SecretList, a list of such pages, or a list of entries, "
                 f"got {_describe(content, number, page)}."
             )
-        secrets |= {secret.arn: (secret, dates) for secret, dates in _parse_entries(entries, where)}
+        collection = read_collection(page, _OPTION)
+        read_dates = _read_estimated_dates if collection is None else _read_collected_dates
+        secrets = {secret.arn: (secret, dates) for secret, dates in _parse_entries(entries, where, read_dates)}
+        if collection is not None:
+            listings.append(SecretListing(tuple(secrets.values()), collection=collection))
+        else:
+            listed |= secrets
     # Each page but the last has the token of the next one.
     is_truncated = bool(pages) and all(isinstance(page, dict) and page.get("NextToken") for page in pages)
-    return SecretListing(tuple(secrets.values()), is_truncated)
+    if listed or not listings:
+        listings.append(SecretListing(tuple(listed.values()), is_truncated))
+    return listings
 
 
 def _is_list_of_pages(content: Any) -> bool:
@@ -171,7 +87,9 @@ def _describe(content: Any, number: int, page: Any) -> str:
     return f"a list of pages of which page {number} is {what}" if not has_list else f"page {number} with {what}"
 
 
-def _parse_entries(entries: list[Any], prefix: str) -> Iterator[DatedSecret]:
+def _parse_entries(
+    entries: list[Any], prefix: str, read_dates: Callable[[ListedSecret, Mapping[str, Any], str], VersionDates]
+) -> Iterator[DatedSecret]:
     for number, entry in enumerate(entries, 1):
         where = f"{prefix} {number}"
         if not isinstance(entry, dict):
@@ -179,11 +97,18 @@ def _parse_entries(entries: list[Any], prefix: str) -> Iterator[DatedSecret]:
         name, arn = (_require_string(entry, field, where, required=True) for field in ("Name", "ARN"))
         where = f"{where}, {name},"
         secret = parse_secret({**_check_entry(entry, where), "Name": name, "ARN": arn})
-        dates = entry.get("VersionCreatedDates")
-        yield (
-            secret,
-            estimate_dates(secret) if dates is None else date_versions(secret, _parse_version_dates(dates, where)),
-        )
+        yield secret, read_dates(secret, entry, where)
+
+
+def _read_estimated_dates(secret: ListedSecret, entry: Mapping[str, Any], where: str) -> VersionDates:
+    dates = entry.get("VersionCreatedDates")
+    return estimate_dates(secret) if dates is None else date_versions(secret, _parse_version_dates(dates, where))
+
+
+def _read_collected_dates(secret: ListedSecret, entry: Mapping[str, Any], where: str) -> VersionDates:
+    """The dates as the account's own would be: what was not collected was not needed, or AWS refused it."""
+    dates, refusal = entry.get("VersionCreatedDates"), _require_string(entry, REFUSAL, where)
+    return date_secret(secret, refusal or (None if dates is None else _parse_version_dates(dates, where)))
 
 
 def _check_entry(entry: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -68,15 +68,56 @@ class DynamoDB:
                 return
             position = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def needing_attention(self, table: str) -> Iterator[Record]:
+        """The statuses in the sparse index of a status table: those of the secrets that need attention."""
+        return self.pages(
+            "query",
+            TableName=table,
+            IndexName="attention",
+            KeyConditionExpression="attention = :yes",
+            ExpressionAttributeValues={":yes": {"S": "yes"}},
+        )
+
+
+class HubTables:
+    """The tables of a hub with the statuses and the runs of all accounts: each is a Scan."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._dynamodb = DynamoDB(deployment)
+
+    def statuses(self) -> Iterator[Record]:
+        """The current status of every secret of every account."""
+        return self._dynamodb.pages("scan", TableName=self._deployment.output("status_table_name"))
+
+    def needing_attention(self) -> Iterator[Record]:
+        """The current status of the secrets that need attention: one Query of the sparse index."""
+        return self._dynamodb.needing_attention(self._deployment.output("status_table_name"))
+
+    def runs(self) -> Iterator[Record]:
+        """The runs of all audits."""
+        return self._dynamodb.pages("scan", TableName=self._deployment.output("runs_table_name"))
+
 
 class AuditTables:
     """The three tables of the audit: history, status and runs."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self._history, self._status, self._runs = (
-            deployment.output(output) for output in ("table_name", "status_table_name", "runs_table_name")
-        )
+        self._deployment = deployment
         self._dynamodb = DynamoDB(deployment)
+
+    # When it is read, and not before: half a stack still answers half of the question.
+    @property
+    def _history(self) -> str:
+        return self._deployment.output("table_name")
+
+    @property
+    def _status(self) -> str:
+        return self._deployment.output("status_table_name")
+
+    @property
+    def _runs(self) -> str:
+        return self._deployment.output("runs_table_name")
 
     def statuses(self) -> list[Record]:
         """The current status of every secret, and the last one of secrets that are gone: a Scan of the status table."""
@@ -88,15 +129,7 @@ class AuditTables:
 
     def needing_attention(self) -> list[Record]:
         """The current status of the secrets that need attention: one Query of the sparse index."""
-        return list(
-            self._dynamodb.pages(
-                "query",
-                TableName=self._status,
-                IndexName="attention",
-                KeyConditionExpression="attention = :yes",
-                ExpressionAttributeValues={":yes": {"S": "yes"}},
-            )
-        )
+        return list(self._dynamodb.needing_attention(self._status))
 
     def scheduled_runs(self, until: datetime) -> Iterator[Record]:
         """The scheduled runs that started until this time, newest first; a page is read only when it is needed."""

@@ -48,8 +48,9 @@ def test_the_help_lists_every_command(tmp_path):
     done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert len(console.COMMANDS) == 2
-    assert all(f" {command} " in done.stdout.decode() for command in ("report", "scan", "incidents", "remediation"))
+    commands = (*console.COMMANDS, "incidents", "remediation")
+    assert {"report", "scan"} < set(commands)
+    assert all(f" {command} " in done.stdout.decode() for command in commands)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from rich.cells import cell_len
 
 from rotation_guard.cli import errors
 from rotation_guard.cli.formats import Format
-from rotation_guard.cli.secret_report import CHANGE_COLUMNS, COLUMNS
+from rotation_guard.cli.provenance import PROVENANCE_COLUMNS
+from rotation_guard.cli.secret_report import CHANGE_COLUMNS
+from rotation_guard.cli.secret_rows import COLUMNS
 from tests.paths import ROOT
 
 from .conftest import NOW, entry, tags
@@ -50,7 +52,7 @@ def test_a_csv_cell_that_begins_with_white_space_is_prefixed(render, first):
 def test_csv_follows_rfc_4180(render):
     text = render("csv", entry('a "quoted", name', 40), entry("line\nbreak", 3))
 
-    assert text.startswith(",".join(COLUMNS) + "\r\n")
+    assert text.startswith(",".join((*COLUMNS, *PROVENANCE_COLUMNS)) + "\r\n")
     assert '"a ""quoted"", name",needs_rotation,never_rotated,yes,' in text
     assert '"line\nbreak",ok,in_grace,no,' in text
     assert text.endswith("\r\n")
@@ -61,7 +63,7 @@ def test_csv_follows_rfc_4180(render):
 
 
 def test_an_empty_report_in_csv_is_its_header(render):
-    assert render("csv") == ",".join(COLUMNS) + "\r\n"
+    assert render("csv") == ",".join((*COLUMNS, *PROVENANCE_COLUMNS)) + "\r\n"
 
 
 @pytest.mark.parametrize("chosen", [chosen.value for chosen in Format])
@@ -74,7 +76,8 @@ def test_markdown_cells_are_escaped(render):
 
     row = next(line for line in lines if line.startswith("| a"))
     assert row.startswith(r"| a\|b \`c\` \<d\> \*e\* \[f\] \_g\_ h_i\\j k | never_rotated | yes | 40 | 30 |")
-    assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", lines[4])) == 9
+    header = next(line for line in lines if line.startswith("| secret |"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", header)) == 9
 
 
 def test_json_has_a_version_and_the_filters(run, list_file):
@@ -85,13 +88,21 @@ def test_json_has_a_version_and_the_filters(run, list_file):
     assert list(answer) == [
         "version",
         "generated_at",
+        "product_version",
         "as_of",
+        "headline",
+        "tally",
         "source",
+        "identity",
         "run",
         "warnings",
+        "unreadable",
         "settings",
+        "parts",
         "filters",
         "summary",
+        "owners",
+        "exemptions",
         "secrets",
     ]
     assert answer["version"] == 1
@@ -107,7 +118,12 @@ def test_json_has_a_version_and_the_filters(run, list_file):
 def test_the_document_names_every_field_format_and_exit_code(run, list_file):
     text = DOCUMENT.read_text(encoding="utf-8")
 
-    for name in (*COLUMNS, *CHANGE_COLUMNS, *json.loads(run("scan", "--from", list_file(), "--format", "json").stdout)):
+    for name in (
+        *COLUMNS,
+        *CHANGE_COLUMNS,
+        *PROVENANCE_COLUMNS,
+        *json.loads(run("scan", "--from", list_file(), "--format", "json").stdout),
+    ):
         assert f"`{name}`" in text
     for code in (
         errors.NEEDS_ATTENTION,
@@ -139,7 +155,9 @@ def test_a_long_name_is_not_broken_and_a_short_one_is_in_its_row(render):
 def test_the_table_gives_the_reason_for_secrets_that_need_attention(render):
     table = render("table", entry("old", 40, Tags=tags(owner="payments")), entry("young", 3))
 
-    assert "The value in use is 40 days" in table
+    assert "Needs attention: It has its first value and was never rotated. The value in use is 40 days" in " ".join(
+        table.split()
+    )
     assert "Owner: payments." in table
     assert "3 days old" not in table
     assert "2 secrets: never_rotated 1, in_grace 1. 1 needs attention." in table

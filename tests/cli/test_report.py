@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import names
+from .conftest import CALLER, names
+from .stacks import ACCOUNT
 
 
 def test_every_existing_secret_is_reported_with_its_current_age(audit_stack, report_json):
@@ -209,11 +210,19 @@ def test_the_local_deployment_of_a_parent_directory_is_found(audit_stack, run_js
     }
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(state))
     monkeypatch.chdir(below)
+    audit_stack.answers["GetCallerIdentity"] = lambda _: {"Account": ACCOUNT, "Arn": CALLER}
+    audit_stack.answers["ListAccountAliases"] = lambda _: {"AccountAliases": ["prod"]}
 
     answer = run_json("report")
 
     assert names(answer) == ["one"]
     assert answer["source"]["kind"] == "local"
+    assert answer["identity"] == {
+        "account_id": ACCOUNT,
+        "account_alias": "prod",
+        "region": "eu-west-1",
+        "caller_arn": CALLER,
+    }
     assert "hidden" not in json.dumps(answer)
 
 
@@ -261,8 +270,8 @@ def test_an_unusable_local_deployment_is_an_error(run, tmp_path, monkeypatch, st
     [
         ("{", 2, "--stack-outputs must be JSON"),
         ("[]", 2, "--stack-outputs must contain an object of outputs, got list"),
-        ("{}", 3, "must have table_name, got none."),
-        ('{"table_name": "history", "x": 1}', 3, "must have status_table_name, got table_name, x."),
+        ("{}", 3, "must have runs_table_name, got none."),
+        ('{"table_name": "history", "x": 1}', 3, "must have runs_table_name, got table_name, x."),
     ],
 )
 def test_invalid_outputs_are_an_error(run, tmp_path, outputs, code, message):

@@ -32,6 +32,7 @@ def test_a_list_gets_the_audits_verdicts(run_json, list_file):
         "attention": 1,
         "status": {"ok": 2, "needs_rotation": 1, "unknown": 0},
         "verdicts": {"pending_deletion": 1, "never_rotated": 1, "fresh": 1},
+        "accepted": 1,
     }
 
 
@@ -58,6 +59,10 @@ def test_each_secret_has_the_documented_fields(run_json, list_file):
             "owner": "payments",
             "current_version_id": "v1",
             "checked_at": None,
+            "account_id": "123456789012",
+            "region": "eu-west-1",
+            "exempt_until": None,
+            "exempt_reason": None,
         }
     ]
 

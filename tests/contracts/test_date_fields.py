@@ -103,7 +103,7 @@ def test_a_scan_of_a_file_decodes_every_date_of_a_listed_secret(tmp_path, parsed
     path = tmp_path / "secrets.json"
     path.write_text(json.dumps([entry_of("SecretListEntry", date, Name="orders/db", ARN=ARN)]))
 
-    secret_listing.read_listing(str(path))
+    secret_listing.read_listings(str(path))
 
     [entry] = parsed
     assert not find_undecoded(entry, "SecretListEntry")

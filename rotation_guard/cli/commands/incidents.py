@@ -9,6 +9,7 @@ import typer
 from rotation_guard.domain.remediation.incidents import Outcome
 from rotation_guard.domain.rotation_event import secret_name_of
 
+from ..account import Account
 from ..deployment import Deployment, begin_write, resolve_deployment
 from ..errors import UsageError
 from ..formats import Format
@@ -33,7 +34,6 @@ from ..options import (
     finish,
 )
 from ..parsing import parse_past_time, parse_timestamp, utc_now
-from ..secret_listing import Account
 from ..tables import IncidentTable, Record
 from ..terminal import echo
 

@@ -1,17 +1,18 @@
 """`rotation-guard report`: what the audit of a deployment recorded."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from ..audit_history import RunHistory, rows_as_of, runs_until
-from ..deployment import resolve_deployment
+from ..audit_reading import Question, read_deployments
+from ..deployment import resolve_deployments
 from ..errors import UsageError
+from ..exemption_report import build_exemption_register
 from ..formats import Format
 from ..options import (
     TIME_HELP,
+    AllStackOutputs,
     Command,
     DueWithin,
     ExitCode,
@@ -19,15 +20,15 @@ from ..options import (
     OlderThan,
     OutputFormat,
     Owners,
-    Profile,
+    Profiles,
     Region,
-    StackOutputs,
     Verdicts,
     finish,
 )
 from ..parsing import parse_past_time, utc_now
-from ..secret_report import Change, SecretAnswer, SecretRow, build_secret_report, from_record, parse_filter
-from ..tables import AuditTables, Record
+from ..secret_answer import Reading, SecretAnswer
+from ..secret_filter import SecretFilter, parse_filter
+from ..secret_report import build_secret_report
 
 Attention = Annotated[bool, typer.Option("--attention", help="Only secrets that need attention.")]
 AsOf = Annotated[
@@ -46,9 +47,9 @@ def report(
     due_within: DueWithin = None,
     as_of: AsOf = None,
     since: Since = None,
-    stack_outputs: StackOutputs = None,
+    stack_outputs: AllStackOutputs = [],  # noqa: B006
     local: Local = False,
-    profile: Profile = None,
+    profile: Profiles = [],  # noqa: B006
     region: Region = None,
     output_format: OutputFormat = Format.TABLE,
     exit_code: ExitCode = False,
@@ -64,34 +65,32 @@ def report(
     if start is not None and start >= at:
         raise UsageError(f"--since must be before {'now' if as_of is None else f'--as-of {as_of}'}, got {since}.")
     secret_filter = parse_filter(verdicts, owners, older_than, due_within, attention)
-    deployment = resolve_deployment(stack_outputs, local, profile, region)
-    tables = AuditTables(deployment)
-    history = runs_until(tables, at, now, deployment.outputs.get("schedule_expression"))
-    warnings = history.warnings()
-
-    changes = None
-    if start is not None:
-        before = runs_until(tables, start, now)
-        warnings += before.incompleteness()
-        changes = _changes(tables, before, None if as_of is None else history, at)
-        rows = [change.row for change in changes.values()]
-    elif as_of is not None:
-        rows = _rows(rows_as_of(tables, tables.secret_names(), history), at)
-    else:
-        rows = _rows(tables.needing_attention() if attention else tables.statuses(), at)
-    answer = SecretAnswer(
-        source=deployment.source,
-        generated_at=now,
-        at=at,
-        settings=_settings(deployment.outputs, history),
-        filters=secret_filter.to_json(),
-        rows=secret_filter.apply(rows, at),
-        warnings=[*warnings, *secret_filter.warnings(rows, at)],
-        run=history.to_json(),
-        changes=changes,
-        since=start,
-    )
+    deployments = resolve_deployments(stack_outputs, local, profile, region)
+    question = Question(now, at, is_past=as_of is not None, since=start, attention=attention)
+    answer = _assemble(read_deployments(deployments, question), secret_filter, question)
     finish(build_secret_report(answer), output_format, exit_code)
+
+
+def exemptions(
+    owners: Owners = [],  # noqa: B006
+    as_of: AsOf = None,
+    stack_outputs: AllStackOutputs = [],  # noqa: B006
+    local: Local = False,
+    profile: Profiles = [],  # noqa: B006
+    region: Region = None,
+    output_format: OutputFormat = Format.TABLE,
+    exit_code: ExitCode = False,
+) -> None:
+    """List the register of exemptions: which secrets are exempt, who is responsible, why, and for how many days more.
+
+    Those that have ended, or are invalid, are listed too, and need attention.
+    """
+    now = utc_now()
+    at = now if as_of is None else parse_past_time("--as-of", as_of, now, end_of_day=True)
+    question = Question(now, at, is_past=as_of is not None)
+    readings = read_deployments(resolve_deployments(stack_outputs, local, profile, region), question)
+    answer = _assemble(readings, parse_filter([], owners, None, None), question)
+    finish(build_exemption_register(answer), output_format, exit_code)
 
 
 REPORT = Command(
@@ -101,24 +100,27 @@ REPORT = Command(
         "rotation-guard report --older-than 30d --format csv",
         "rotation-guard report --as-of 2026-09-30 --stack-outputs outputs.json",
         "rotation-guard report --since 90d --exit-code",
+        "rotation-guard report --stack-outputs eu.json --stack-outputs us.json --format markdown",
     ),
 )
 
 
-def _rows(records: Iterable[Record], at: datetime) -> list[SecretRow]:
-    return [from_record(record, at) for record in records if not record.get("gone_since")]
+EXEMPTIONS = Command(
+    exemptions,
+    ("rotation-guard exemptions", "rotation-guard exemptions --owner payments --format csv"),
+)
 
 
-def _changes(tables: AuditTables, before: RunHistory, after: RunHistory | None, at: datetime) -> dict[str, Change]:
-    """What changed between two times; up to now if the second is None."""
-    statuses = tables.statuses() if after is None else tables.secret_names()
-    last = _rows(statuses if after is None else rows_as_of(tables, statuses, after), at)
-    first = _rows(rows_as_of(tables, statuses, before), before.until)
-    then, now = ({row.secret_name: row for row in rows} for rows in (first, last))
-    changes = {name: Change(then.get(name), now.get(name)) for name in then | now}
-    return {name: change for name, change in changes.items() if change.kinds}
-
-
-def _settings(outputs: Mapping[str, Any], history: RunHistory) -> dict[str, Any]:
-    run: Record = history.last or {}
-    return {"schedule_expression": outputs.get("schedule_expression"), "history": run.get("history_mode")}
+def _assemble(readings: Sequence[Reading], secret_filter: SecretFilter, question: Question) -> SecretAnswer:
+    rows = [row for reading in readings for row in reading.rows]
+    changes = {key: change for reading in readings for key, change in (reading.changes or {}).items()}
+    return SecretAnswer(
+        parts=[reading.part for reading in readings],
+        generated_at=question.now,
+        at=question.at,
+        filters=secret_filter.to_json(),
+        rows=secret_filter.apply(rows, question.at),
+        warnings=secret_filter.warnings(rows, question.at),
+        changes=changes if question.since is not None else None,
+        since=question.since,
+    )

@@ -1,17 +1,18 @@
-"""`rotation-guard scan`: the audit's verdicts for an account without a deployment, or for a file."""
+"""`rotation-guard scan` and `collect`: the audit's verdicts for an account without a deployment, or for a file."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 from rotation_guard.domain.audit.audit_settings import AuditSettings
-from rotation_guard.domain.audit.verdicts import judge
-from rotation_guard.domain.secret import ListedSecret
 
-from ..aws import AwsSession
+from ..account import Account
+from ..collection import build_collection
 from ..errors import UsageError
-from ..formats import Format
+from ..formats import Format, write_file
+from ..identity import begin_identity
 from ..options import (
     TIME_HELP,
     Command,
@@ -20,14 +21,16 @@ from ..options import (
     OlderThan,
     OutputFormat,
     Owners,
-    Profile,
-    Region,
+    Profiles,
+    Regions,
     Verdicts,
     finish,
 )
 from ..parsing import parse_age_class, parse_time, utc_now
-from ..secret_listing import Account, read_listing
-from ..secret_report import SecretAnswer, build_secret_report, from_finding, parse_filter
+from ..scanning import Scanning, list_sessions
+from ..secret_answer import SecretAnswer
+from ..secret_filter import parse_filter
+from ..secret_report import build_secret_report
 
 _MAX_HOURS = MAX_LIMIT_DAYS * 24
 _DEFAULTS = AuditSettings()
@@ -36,10 +39,12 @@ From = Annotated[
     str | None,
     typer.Option(
         "--from",
-        help="Evaluate the output of `aws secretsmanager list-secrets`, not the account; - reads standard input.",
+        help="Evaluate a file of `rotation-guard collect` or `aws secretsmanager list-secrets`, not the account; - "
+        "reads standard input.",
         metavar="FILE",
     ),
 ]
+Output = Annotated[str, typer.Option(help="Where to write it; - is standard output.", metavar="FILE")]
 Now = Annotated[str | None, typer.Option(help=f"Evaluate as of this time (default: now). {TIME_HELP}", metavar="TIME")]
 MaxAgeDays = Annotated[int, typer.Option(help="A value older than this many days needs rotation.", metavar="DAYS")]
 WarnDays = Annotated[int, typer.Option(help="A value is due soon this many days before its limit.", metavar="DAYS")]
@@ -59,8 +64,8 @@ ManagedTag = Annotated[str | None, typer.Option(help="Only secrets with this tag
 
 def scan(
     listing: From = None,
-    profile: Profile = None,
-    region: Region = None,
+    profile: Profiles = [],  # noqa: B006
+    region: Regions = [],  # noqa: B006
     now: Now = None,
     max_age_days: MaxAgeDays = _DEFAULTS.max_age_days,
     warn_days: WarnDays = _DEFAULTS.warn_days,
@@ -89,44 +94,57 @@ def scan(
     secret_filter = parse_filter(verdicts, owners, older_than, due_within)
     tag = None if managed_tag is None else _parse_tag(managed_tag)
     fixed_time = None if now is None else parse_time("--now", now, utc_now())
-    if listing is not None and (profile is not None or region is not None):
+    if listing is not None and (profile or region):
         raise UsageError("--from reads a file, so --profile and --region do not apply: give one or the other.")
 
-    warnings = []
-    if listing is not None:
-        file = read_listing(listing)
-        secrets = [(secret, dates) for secret, dates in file.secrets if tag is None or secret.carries(*tag)]
-        name = "standard input" if listing == "-" else listing
-        source = {"kind": "file", "description": f"The list of secrets in {name}", "name": listing}
-        if file.is_truncated:
-            warnings.append(f"The list in {name} has a NextToken: AWS had more secrets, which it does not contain.")
-    else:
-        account = Account(AwsSession(profile, region))
-        listed = [secret for secret in account.secrets() if tag is None or secret.carries(*tag)]
-        secrets = list(account.with_dates(listed))
-        source = {"kind": "account", "description": _describe(listed, account.region), "region": account.region}
-    # After reading: a value that was created meanwhile is new, not from the future.
-    read_at = utc_now()
-    at = fixed_time or read_at
-    rows = [from_finding(judge(secret, dates, settings, at)) for secret, dates in secrets]
+    scanning = Scanning(settings, managed_tag, tag, fixed_time)
+    scans = scanning.file(listing) if listing is not None else scanning.accounts(profile, region)
+    readings, read_at = [scan.reading for scan in scans], max(scan.read_at for scan in scans)
+    at = fixed_time or max(scan.at for scan in scans)
+    rows = [row for reading in readings for row in reading.rows]
     answer = SecretAnswer(
-        source=source,
+        parts=[reading.part for reading in readings],
         generated_at=read_at,
         at=at,
-        settings=settings.to_json(managed_tag),
         filters=secret_filter.to_json(),
         rows=secret_filter.apply(rows, at),
-        warnings=[*warnings, *secret_filter.warnings(rows, at)],
+        warnings=secret_filter.warnings(rows, at),
     )
     finish(build_secret_report(answer), output_format, exit_code)
 
 
+def collect(
+    output: Output = "-",
+    profile: Profiles = [],  # noqa: B006
+    region: Regions = [],  # noqa: B006
+) -> None:
+    """Write what an audit needs to know of an account's secrets to a file, which `scan --from` judges exactly.
+
+    For auditors without access: it has names, tags and dates, and no value. Needs secretsmanager:ListSecrets and
+    secretsmanager:ListSecretVersionIds.
+    """
+    collections = []
+    for session in list_sessions(profile, region):
+        identity = begin_identity(session)
+        account = Account(session)
+        collections.append(build_collection(account, identity.result(), utc_now()))
+    write_file("--output", output, json.dumps(collections if len(collections) > 1 else collections[0], indent=1) + "\n")
+
+
+COLLECT = Command(
+    collect,
+    (
+        "rotation-guard collect --profile prod --region eu-west-1 --output prod.json",
+        "rotation-guard collect --profile prod --profile dev --region eu-west-1 --region us-east-1 --output all.json",
+    ),
+)
 SCAN = Command(
     scan,
     (
         "rotation-guard scan --profile audit --region eu-west-1",
         "rotation-guard scan --max-age-days 90 --max-age-class 'name:prod/*=7' --exit-code",
         "aws secretsmanager list-secrets | rotation-guard scan --from -",
+        "rotation-guard scan --from prod.json --max-age-days 90",
     ),
 )
 
@@ -142,8 +160,3 @@ def _parse_tag(text: str) -> tuple[str, str]:
     if not key or not sign:
         raise UsageError(f"--managed-tag must be KEY=VALUE, such as Managed=true, got {text!r}.")
     return key, value
-
-
-def _describe(secrets: list[ListedSecret], region: str) -> str:
-    account = next((secret.arn.split(":")[4] for secret in secrets if secret.arn.count(":") > 4), "")
-    return f"The account {account} in {region}" if account else f"The account in {region}"

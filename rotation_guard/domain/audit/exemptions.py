@@ -35,7 +35,7 @@ def read_exemption(secret: ListedSecret, now: datetime) -> Exemption | None:
 
 def _find_end_problem(until: str, now: datetime) -> str:
     try:
-        end = _parse_end(until)
+        end = parse_end(until)
     except ValueError:
         return f"The exemption's end must be a date such as 2030-01-31, got {until!r}."
     if end < now:
@@ -45,7 +45,7 @@ def _find_end_problem(until: str, now: datetime) -> str:
     return ""
 
 
-def _parse_end(text: str) -> datetime:
+def parse_end(text: str) -> datetime:
     """A date ends with its last moment; UTC is assumed if there is no time zone. Raises ValueError."""
     try:
         return datetime.combine(date.fromisoformat(text), time.max, UTC)

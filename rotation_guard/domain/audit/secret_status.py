@@ -44,6 +44,8 @@ _HISTORY_FIELDS = (
     "current_version_id",
     "value_created_at",
     "owner",
+    "exempt_until",
+    "exempt_reason",
 )
 """Attributes that a history row copies from the status."""
 

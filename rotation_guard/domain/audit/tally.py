@@ -38,7 +38,12 @@ class Tally:
     @property
     def within_limit(self) -> int:
         """The others: their value is within the limit."""
-        return self.total - self.over_limit - self.unknown - self.outdated_replicas - sum(self.accepted.values())
+        return self.total - self.over_limit - self.unknown - self.outdated_replicas - self.total_accepted
+
+    @property
+    def total_accepted(self) -> int:
+        """Those that the limit does not apply to."""
+        return sum(self.accepted.values())
 
     def add(self, status: str, verdict: str, attention: bool) -> None:
         """Count one secret. A status that is not known here never counts as ok."""
@@ -75,7 +80,7 @@ class Tally:
             )
             if self.outdated_replicas
             else "",
-            self._describe_accepted(),
+            self.describe_accepted(),
             freshness,
         ]
         return "; ".join(clause for clause in clauses if clause)
@@ -92,8 +97,9 @@ class Tally:
             "accepted": {"total": sum(accepted.values()), **accepted},
         }
 
-    def _describe_accepted(self) -> str:
-        count = sum(self.accepted.values())
+    def describe_accepted(self) -> str:
+        """The clause that says how many the limit does not apply to, such as `2 are accepted (1 exempt, 1 replica)`."""
+        count = self.total_accepted
         parts = [
             f"{self.accepted[verdict]} {_choose(self.accepted[verdict], *words)}"
             for verdict, words in ACCEPTED.items()
