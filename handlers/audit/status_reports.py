@@ -51,8 +51,9 @@ def publish_gone(settings: RotationCheckSettings, statuses: Iterable[Row], since
 def publish_run(settings: RotationCheckSettings, lease: Lease, reasons: list[str], function_name: str) -> None:
     """Report the end of a run, and why it is incomplete, if it is."""
     if settings.publish_status == ON:
+        judged_by = {**settings.audit().to_json(settings.managed_tag), "period_seconds": settings.period_seconds}
         detail = build_run_detail(
-            lease.run_id, function_name, lease.started_at, datetime.now(UTC), lease.progress, reasons
+            lease.run_id, function_name, lease.started_at, datetime.now(UTC), lease.progress, reasons, judged_by
         )
         publish([event_bus.Event(RUN_FINISHED, [], detail)])
 

@@ -46,11 +46,18 @@ def build_status_detail(status: Mapping[str, Any]) -> Detail:
 
 
 def build_run_detail(
-    run_id: str, audit: str, started_at: datetime, finished_at: datetime, progress: Progress, reasons: list[str]
+    run_id: str,
+    audit: str,
+    started_at: datetime,
+    finished_at: datetime,
+    progress: Progress,
+    reasons: list[str],
+    settings: Mapping[str, Any],
 ) -> Detail:
     """The detail of the event about a finished run of the check function with the name `audit`.
 
-    `reasons` are why it did not see every secret; without any it is complete.
+    `reasons` are why it did not see every secret; without any it is complete. `settings` are what it judged by, and
+    its `period_seconds`.
     """
     return {
         "schema": SCHEMA,
@@ -68,6 +75,7 @@ def build_run_detail(
         "discrepancies": dict(progress.discrepancies),
         "complete": not reasons,
         "incomplete_because": reasons,
+        "settings": dict(settings),
     }
 
 

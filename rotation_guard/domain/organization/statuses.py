@@ -22,6 +22,7 @@ from .deliveries import Delivery, read_own_secret
 DETAIL_TYPES = (STATUS_CHANGED, RUN_FINISHED)
 _WORD_LENGTH = 40
 _REASON_LENGTH = 1000
+_LIMITS = ("max_age_days", "warn_days", "stuck_hours", "missed_hours")
 _LISTED_REASONS, _LISTED_WORDS = 10, 50
 _WORD = re.compile(r"[a-z_]{1,40}")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}")
@@ -95,6 +96,20 @@ def build_run_row(delivery: Delivery) -> Row:
         "discrepancies": _read_counts(detail.get("discrepancies")),
         "complete": detail.get("complete") is True,
         "incomplete_because": [reason for reason in reasons if reason][:_LISTED_REASONS] or None,
+        "period_seconds": read_count(read_mapping(detail.get("settings")).get("period_seconds")),
+        "settings": _read_settings(read_mapping(detail.get("settings"))),
+    }
+
+
+def _read_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the run judged by, as far as it has the expected form."""
+    days = {name: read_count(settings.get(name)) for name in _LIMITS}
+    classes = [read_mapping(one) for one in read_list(settings.get("max_age_classes"))][:_LISTED_WORDS]
+    known = [(read_text(one.get("class"), NAME_LENGTH), read_count(one.get("days"))) for one in classes]
+    return {
+        **{name: count for name, count in days.items() if count is not None},
+        "max_age_classes": [{"class": text, "days": limit} for text, limit in known if text and limit is not None],
+        "managed_tag": read_text(settings.get("managed_tag"), NAME_LENGTH),
     }
 
 

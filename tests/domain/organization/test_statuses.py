@@ -43,6 +43,18 @@ STATUS = {
 """A row of the member's status table, as DynamoDB returns it."""
 
 
+SETTINGS = {
+    "max_age_days": 30,
+    "warn_days": 7,
+    "stuck_hours": 24,
+    "missed_hours": 24,
+    "max_age_classes": [{"class": "name:prod/*", "days": 7}],
+    "managed_tag": "Managed=true",
+    "period_seconds": 3600,
+}
+"""What a member's audit judged by."""
+
+
 def status_event(**changes):
     return envelope(STATUS_CHANGED, build_status_detail({**STATUS, **changes}), resources=[ARN])
 
@@ -50,9 +62,8 @@ def status_event(**changes):
 def run_event(**changes):
     progress = Progress(checked=10, flagged=2, unknown=1, listed=12, verdicts={"ok": 8, "overdue": 2})
     began, ended = datetime(2026, 3, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 1, 0, 9, tzinfo=UTC)
-    return envelope(
-        RUN_FINISHED, {**build_run_detail("2026-03-01T01:00:00Z", "check-1", began, ended, progress, []), **changes}
-    )
+    detail = build_run_detail("2026-03-01T01:00:00Z", "check-1", began, ended, progress, [], SETTINGS)
+    return envelope(RUN_FINISHED, {**detail, **changes})
 
 
 @pytest.mark.parametrize("count", [1e308, 10**40, float("inf")])
@@ -67,6 +78,19 @@ def test_a_count_that_dynamodb_cannot_keep_is_unknown(count):
     assert build_run_row(read_delivery(run_event(verdicts={"ok": count, "over_limit": 2})))["verdicts"] == {
         "over_limit": 2
     }
+
+
+def test_a_run_has_the_settings_that_it_judged_by():
+    row = build_run_row(read_delivery(run_event()))
+
+    assert {**row["settings"], "period_seconds": row["period_seconds"]} == SETTINGS
+
+
+@pytest.mark.parametrize("settings", [None, [], {"max_age_days": "x", "max_age_classes": [1, {"class": 5}]}])
+def test_settings_of_another_form_are_unknown(settings):
+    row = build_run_row(read_delivery(run_event(settings=settings)))
+
+    assert row["settings"] == {"max_age_classes": [], "managed_tag": None}
 
 
 def test_a_status_is_the_members_row_with_account_and_region():
