@@ -19,6 +19,7 @@ from .alarms import Metric, build_own_metric
 GRID_COLUMNS = 24
 """(the page above)"""
 _HEIGHT = 6
+_HEADLINE_HEIGHT = 3
 _HOUR = 3600
 
 Widget = dict[str, Any]
@@ -42,9 +43,13 @@ def build_console_url(partition: str, region: str, dashboard_name: str) -> str:
 
 
 def write_body(
-    region: pulumi.Input[str], runbook: str, alarm_arns: Sequence[pulumi.Input[str]], charts: Sequence[Chart]
+    region: pulumi.Input[str],
+    runbook: str,
+    alarm_arns: Sequence[pulumi.Input[str]],
+    charts: Sequence[Chart],
+    check: WatchedFunctionArgs | None = None,
 ) -> dict[str, list[Widget]]:
-    """The dashboard: the runbook, the state of the alarms, and the charts in rows of two."""
+    """The dashboard: the runbook, the state of the alarms, the audit's headline, and the charts in rows of two."""
     head: list[Widget] = [
         {
             "type": "text",
@@ -57,11 +62,13 @@ def write_body(
             "properties": {"title": "Alarms", "alarms": list(alarm_arns)},
         },
     ]
-    half = GRID_COLUMNS // 2
+    if check is not None:
+        head.append(_show_headline(region, check, y=5))
+    top, half = 5 + (len(head) - 2) * _HEADLINE_HEIGHT, GRID_COLUMNS // 2
     body = [
         {
             "type": "metric",
-            **_position(number % 2 * half, 5 + number // 2 * _HEIGHT, half, _HEIGHT),
+            **_position(number % 2 * half, top + number // 2 * _HEIGHT, half, _HEIGHT),
             "properties": {
                 "title": chart.title,
                 "region": region,
@@ -76,6 +83,21 @@ def write_body(
         for number, chart in enumerate(charts)
     ]
     return {"widgets": [*head, *body]}
+
+
+def _show_headline(region: pulumi.Input[str], check: WatchedFunctionArgs, y: int) -> Widget:
+    """The sentence that the last audit logged: how many secrets are over their limit, not judged, and accepted."""
+    query = "fields @timestamp, headline | filter ispresent(headline) | sort @timestamp desc | limit 1"
+    return {
+        "type": "log",
+        **_position(0, y, GRID_COLUMNS, _HEADLINE_HEIGHT),
+        "properties": {
+            "title": "The last audit",
+            "region": region,
+            "view": "table",
+            "query": pulumi.Output.concat("SOURCE '/aws/lambda/", check["function_name"], "' | ", query),
+        },
+    }
 
 
 def list_charts(args: Mapping[str, Any]) -> list[Chart]:

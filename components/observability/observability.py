@@ -365,7 +365,8 @@ class Observability(pulumi.ComponentResource):
         machine = Output.from_input(self._args.get("state_machine_arn"))
         here = machine.apply(lambda arn: arn or self._args["alarms_topic_arn"])
         partition, region = (arns.part(here, part) for part in (arns.ArnPart.PARTITION, arns.ArnPart.REGION))
-        body = dashboard.write_body(region, runbook, [page.arn for page in pages], dashboard.list_charts(self._args))
+        alarms, charts = [page.arn for page in pages], dashboard.list_charts(self._args)
+        body = dashboard.write_body(region, runbook, alarms, charts, self._args.get("check"))
         made = cloudwatch.Dashboard(
             name,
             dashboard_name=name_like(name, pages[0].alarm_name),

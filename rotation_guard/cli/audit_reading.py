@@ -14,7 +14,7 @@ from .audit_history import RunHistory, rows_as_of, runs_until
 from .deployment import Deployment, require_account
 from .errors import CommandError, Unreachable, UsageError
 from .hub_reading import is_hub, read_hub
-from .identity import begin_identity
+from .identity import Identity, begin_identity
 from .parsing import parse_timestamp
 from .secret_answer import Part, Reading
 from .secret_rows import Change, SecretRow, from_record
@@ -73,6 +73,15 @@ class _Attempts:
         return value
 
 
+def read_part(deployment: Deployment, question: Question) -> Part:
+    """What a report on this deployment is based on, without its secrets: one Query. Raises CommandError."""
+    identity, tables = begin_identity(deployment.session), AuditTables(deployment)
+    history = runs_until(tables, question.at, question.now, deployment.outputs.get("schedule_expression"))
+    known = identity.result()
+    require_account(deployment, known.account_id)
+    return replace(_build_part(deployment, history, known), tally=tally_run(history.last or {}))
+
+
 def _read(deployment: Deployment, question: Question) -> Reading:
     """What this deployment recorded. Raises Unreachable if neither its runs nor its secrets can be read."""
     identity, tables, attempts = begin_identity(deployment.session), AuditTables(deployment), _Attempts()
@@ -99,19 +108,25 @@ def _read(deployment: Deployment, question: Question) -> Reading:
     require_account(deployment, known.account_id)
     if not attempts.has_answer:
         raise attempts.errors[0]
-    run = history.to_json()
-    part = Part(
-        source=deployment.source,
-        identity=replace(known, region=known.region or next(iter(deployment.regions), None)),
-        settings=_settings(deployment.outputs, history),
+    part = replace(
+        _build_part(deployment, history, known),
         tally=tally_rows(rows) if are_all else tally_run(history.last or {}),
-        run=run,
-        last_complete=parse_timestamp(history.complete["finished_at"]) if history.complete else None,
         has_runs=has_runs,
         warnings=warnings,
         unreadable=[str(error) for error in attempts.errors],
     )
     return Reading(part, rows, changes)
+
+
+def _build_part(deployment: Deployment, history: RunHistory, known: Identity) -> Part:
+    return Part(
+        source=deployment.source,
+        identity=replace(known, region=known.region or next(iter(deployment.regions), None)),
+        settings=_settings(deployment.outputs, history),
+        run=history.to_json(),
+        last_complete=parse_timestamp(history.complete["finished_at"]) if history.complete else None,
+        warnings=history.warnings(),
+    )
 
 
 def _read_hub(deployment: Deployment, question: Question) -> list[Reading]:

@@ -18,7 +18,7 @@ from rotation_guard.domain.control_characters import (
 )
 
 from .errors import UsageError
-from .report import Report, row_records
+from .report import Records, Report, row_records
 from .terminal import (
     BOLD,
     FAINT,
@@ -36,6 +36,7 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a cell that begins with one of these for a formula, or drops the character and looks again
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 _MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ROWS_PER_WRITE = 1000
 _MANY_ROWS = 20
 """More rows than this, and the warnings are repeated below them, where the output ends."""
 
@@ -54,17 +55,17 @@ def write_report(report: Report, chosen: Format) -> None:
     if chosen is Format.TABLE:
         print_lines(lambda width: render_lines(report, width))
     elif chosen is Format.JSON:
-        write_stdout(render_json(report))
+        write_stdout([render_json(report)])
     elif chosen is Format.CSV:
-        write_stdout(render_csv(report), report.warnings)
+        write_stdout(render_csv(report.csv), report.warnings)
     else:
-        write_stdout(render_markdown(report))
+        write_stdout([render_markdown(report)])
 
 
 def write_file(option: str, name: str, text: str) -> None:
     """Write a text, in UTF-8, to this file, or to standard output if it is `-`. Raises UsageError."""
     if name == "-":
-        write_stdout(text)
+        write_stdout([text])
         return
     try:
         Path(name).write_text(text, encoding="utf-8")
@@ -111,13 +112,18 @@ def render_json(report: Report) -> str:
     return escape_control_characters_in_json(json.dumps(report.body, ensure_ascii=False, indent=2)) + "\n"
 
 
-def render_csv(report: Report) -> str:
-    """CSV as RFC 4180 defines it, safe to open in a spreadsheet."""
+def render_csv(records: Records) -> Iterator[str]:
+    """CSV as RFC 4180 defines it, safe to open in a spreadsheet: many rows at a time, whatever their number."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(report.csv.columns)
-    writer.writerows([_to_csv_cell(value) for value in row] for row in report.csv.rows)
-    return text.getvalue()
+    writer.writerow(records.columns)
+    for number, row in enumerate(records.rows, 1):
+        writer.writerow([_to_csv_cell(value) for value in row])
+        if number % _ROWS_PER_WRITE == 0:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue()
 
 
 def render_markdown(report: Report) -> str:

@@ -41,12 +41,17 @@ class SecretFilter:
 
     def warnings(self, rows: Sequence[SecretRow], at: datetime) -> list[str]:
         """One sentence if secrets do not match only because the age of their value is unknown."""
-        if self.older_than is None and self.due_within is None:
-            return []
+        return self.describe_omitted(sum(self.omits_for_unknown_age(row, at) for row in rows))
+
+    def omits_for_unknown_age(self, row: SecretRow, at: datetime) -> bool:
+        """Whether a secret would match if the age of its value were no criterion, and that age is unknown."""
+        if row.status != UNKNOWN or (self.older_than is None and self.due_within is None):
+            return False
         without_ages = SecretFilter(self.verdicts, self.owners, attention=self.attention)
-        omitted = sum(
-            row.status == UNKNOWN and without_ages.matches(row, at) and not self.matches(row, at) for row in rows
-        )
+        return without_ages.matches(row, at) and not self.matches(row, at)
+
+    def describe_omitted(self, omitted: int) -> list[str]:
+        """One sentence about as many secrets that do not match because their age is unknown; none without any."""
         if not omitted:
             return []
         secrets = "The age of 1 secret is" if omitted == 1 else f"The ages of {omitted} secrets are"

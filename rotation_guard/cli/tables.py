@@ -123,13 +123,21 @@ class AuditTables:
         """The current status of every secret, and the last one of secrets that are gone: a Scan of the status table."""
         return self._scan({})
 
+    def each_status(self) -> Iterator[Record]:
+        """The same, one page of a Scan after the other, so that memory does not grow with the table."""
+        return self._dynamodb.pages("scan", TableName=self._status)
+
+    def each_needing_attention(self) -> Iterator[Record]:
+        """The same of those that need attention."""
+        return self._dynamodb.needing_attention(self._status)
+
     def secret_names(self) -> list[Record]:
         """The name of every secret, and since when it is gone: the same Scan with fewer attributes."""
         return self._scan(_NAMES_ONLY)
 
     def needing_attention(self) -> list[Record]:
         """The current status of the secrets that need attention: one Query of the sparse index."""
-        return list(self._dynamodb.needing_attention(self._status))
+        return list(self.each_needing_attention())
 
     def scheduled_runs(self, until: datetime) -> Iterator[Record]:
         """The scheduled runs that started until this time, newest first; a page is read only when it is needed."""

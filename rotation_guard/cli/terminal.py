@@ -142,15 +142,15 @@ def print_error(sentence: str) -> None:
     sys.stderr.write(f"{escape_control_characters(sentence)}\n")
 
 
-def write_stdout(text: str, warnings: Iterable[str] = ()) -> None:
+def write_stdout(parts: Iterable[str], warnings: Iterable[str] = ()) -> None:
     """Write to standard output what programs read, and to standard error the warnings that it cannot contain."""
     progress.end()
     for warning in warnings:
         print_error(f"Warning: {warning}")
-    # Programs read this, so it is UTF-8 whatever the terminal's encoding.
-    encoded = text.encode("utf-8")
     sys.stdout.flush()
-    sys.stdout.buffer.write(encoded)
+    for text in parts:
+        # Programs read this, so it is UTF-8 whatever the terminal's encoding.
+        sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()
 
 

@@ -1,15 +1,15 @@
 """`rotation-guard report`: what the audit of a deployment recorded."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from ..audit_reading import Question, read_deployments
 from ..deployment import resolve_deployments
-from ..errors import UsageError
+from ..errors import NEEDS_ATTENTION, UsageError
 from ..exemption_report import build_exemption_register
-from ..formats import Format
+from ..formats import Format, render_csv
 from ..options import (
     TIME_HELP,
     AllStackOutputs,
@@ -29,6 +29,8 @@ from ..parsing import parse_past_time, utc_now
 from ..secret_answer import Reading, SecretAnswer
 from ..secret_filter import SecretFilter, parse_filter
 from ..secret_report import build_secret_report
+from ..secret_stream import SecretStream, open_stream
+from ..terminal import print_error, write_stdout
 
 Attention = Annotated[bool, typer.Option("--attention", help="Only secrets that need attention.")]
 AsOf = Annotated[
@@ -67,6 +69,10 @@ def report(
     secret_filter = parse_filter(verdicts, owners, older_than, due_within, attention)
     deployments = resolve_deployments(stack_outputs, local, profile, region)
     question = Question(now, at, is_past=as_of is not None, since=start, attention=attention)
+    if output_format is Format.CSV and len(deployments) == 1:
+        stream = open_stream(deployments[0], question, secret_filter)
+        if stream is not None:
+            _finish_stream(stream, exit_code)
     answer = _assemble(read_deployments(deployments, question), secret_filter, question)
     finish(build_secret_report(answer), output_format, exit_code)
 
@@ -109,6 +115,14 @@ EXEMPTIONS = Command(
     exemptions,
     ("rotation-guard exemptions", "rotation-guard exemptions --owner payments --format csv"),
 )
+
+
+def _finish_stream(stream: SecretStream, exit_code: bool) -> NoReturn:
+    """Write the rows as they are read; the warnings follow, because some are about the rows."""
+    write_stdout(render_csv(stream.records))
+    for warning in stream.warnings:
+        print_error(f"Warning: {warning}")
+    raise typer.Exit(NEEDS_ATTENTION if exit_code and (stream.has_attention or stream.warnings) else 0)
 
 
 def _assemble(readings: Sequence[Reading], secret_filter: SecretFilter, question: Question) -> SecretAnswer:

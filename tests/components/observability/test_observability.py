@@ -308,6 +308,16 @@ def test_the_dashboard_shows_all_alarms_and_the_metrics_that_the_on_call_needs(f
     }
 
 
+def test_the_dashboard_shows_the_headline_of_the_last_audit(full):
+    [made] = full.of_type(DASHBOARD)
+    [check] = [one for one in full.of_type("aws:lambda/function:Function") if one.name.endswith("-check")]
+
+    [shown] = [widget for widget in json.loads(made.inputs["dashboardBody"])["widgets"] if widget["type"] == "log"]
+
+    assert f"SOURCE '/aws/lambda/{check.outputs['name']}'" in shown["properties"]["query"]
+    assert "headline" in shown["properties"]["query"]
+
+
 def test_the_body_of_the_dashboard_is_what_cloudwatch_accepts(full):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html."""
     [made] = full.of_type(DASHBOARD)
@@ -333,6 +343,10 @@ def test_the_body_of_the_dashboard_is_what_cloudwatch_accepts(full):
             case "alarm":
                 assert 1 <= len(properties["alarms"]) <= 100
                 assert all(arn.startswith("arn:aws:cloudwatch:") for arn in properties["alarms"])
+            case "log":
+                assert properties.keys() == {"title", "region", "view", "query"}
+                assert properties["view"] in ("table", "timeSeries", "bar", "pie")
+                assert re.match(r"SOURCE '/aws/lambda/[A-Za-z0-9_-]{1,64}' \| fields ", properties["query"])
             case "metric":
                 assert properties["view"] in ("timeSeries", "singleValue", "gauge", "bar", "pie", "table")
                 assert properties["stat"] in ("Sum", "Average", "Maximum", "Minimum", "SampleCount")

@@ -29,6 +29,26 @@ def test_a_repeated_run_rewrites_its_rows(aws, create_aged_secret, run):
     assert [len(aws.rows(table)) for table in ("history", "status", "runs")] == [2, 2, 1]
 
 
+def test_the_log_has_the_headline_and_the_row_what_was_accepted(aws, create_aged_secret, run, status, caplog):
+    until = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
+    exemption = {"exempt-until": until, "exempt-reason": "It is being moved.", "owner": "payments"}
+    create_aged_secret("fresh")
+    create_aged_secret("stale", days=31)
+    tags = {"Managed": "true", **{f"rotation-guard:{name}": value for name, value in exemption.items()}}
+    create_aged_secret("spared", days=31, tags=tags)
+
+    run(SCHEDULED)
+
+    assert aws.rows("runs")[0]["accepted"] == {"exempt": 1}
+    row = status()["spared"]
+    assert (row["exempt_until"], row["exempt_reason"], row["owner"]) == (until, "It is being moved.", "payments")
+
+    [record] = [record for record in caplog.records if record.getMessage() == "audit finished"]
+    assert record.headline == (
+        "1 of 3 secrets is over its limit; 0 could not be judged; 1 is accepted (1 exempt); this run is complete"
+    )
+
+
 def test_another_run_adds_its_rows(aws, create_aged_secret, run):
     create_aged_secret("fresh")
 
