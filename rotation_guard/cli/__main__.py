@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from rotation_guard.domain.control_characters import escape_control_characters
 
-from .commands import incidents, remediation
+from .commands import audit, incidents, remediation
 from .commands.report import EXEMPTIONS, REPORT
 from .commands.scan import COLLECT, SCAN
 from .errors import INTERRUPTED, LISTING_DENIED, NEEDS_ATTENTION, UNREACHABLE, USAGE, CommandError
@@ -81,6 +81,15 @@ def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Command]], ...]:
     return (
         (
             typer.Typer(
+                name="audit",
+                help="Run an audit now.",
+                no_args_is_help=True,
+                epilog=_epilog(("rotation-guard audit run",)),
+            ),
+            audit.COMMANDS,
+        ),
+        (
+            typer.Typer(
                 name="incidents",
                 help="List and explain incidents, and release suspended secrets.",
                 cls=_IncidentsGroup,
@@ -123,6 +132,10 @@ def _catch_errors(command: Callable[..., None]) -> Callable[..., None]:
         except CommandError as error:
             print_error(str(error))
             raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            # The reader has closed the pipe, such as `head`; Typer would end with 1.
+            discard_output()
+            raise typer.Exit from None
 
     return run
 

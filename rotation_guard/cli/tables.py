@@ -49,7 +49,7 @@ class DynamoDB:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._client = deployment.session.client("dynamodb")
-        for operation in ("Scan", "Query", "BatchGetItem"):
+        for operation in ("Scan", "Query", "BatchGetItem", "GetItem"):
             self._client.meta.events.register(f"before-parse.dynamodb.{operation}", _keep_raw_rows)
 
     def call(self, table: str, operation: str, **parameters: Any) -> Any:
@@ -149,6 +149,12 @@ class AuditTables:
             **self._run_keys("run_id <= :until", until=to_iso(until)),
         )
         return (run for run in runs if run.get("started_at", "9") <= to_iso(until))
+
+    def run(self, run_id: str) -> Record | None:
+        """The row of one run; None if it has not started."""
+        key = {"audit": {"S": AUDIT}, "run_id": {"S": run_id}}
+        response = self._dynamodb.call(self._runs, "get_item", TableName=self._runs, Key=key, ConsistentRead=True)
+        return next(unexpired_rows([response["Item"]]), None) if response.get("Item") else None
 
     def manual_runs(self, since: datetime | None, until: datetime) -> list[Record]:
         """The runs that an operator started in between: their ids are UUIDs, which do not sort by time.
@@ -378,7 +384,9 @@ def _keep_raw_rows(response_dict: dict[str, Any], customized_response_dict: dict
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     response = json.loads(response_dict["body"])
-    customized_response_dict.update({name: response.pop(name) for name in ("Items", "Responses") if name in response})
+    customized_response_dict.update(
+        {name: response.pop(name) for name in ("Items", "Responses", "Item") if name in response}
+    )
     response_dict["body"] = json.dumps(response).encode()
 
 

@@ -48,14 +48,18 @@ def test_the_help_lists_every_command(tmp_path):
     done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    commands = (*console.COMMANDS, "incidents", "remediation")
+    commands = (*console.COMMANDS, "audit", "incidents", "remediation")
     assert {"report", "scan"} < set(commands)
     assert all(f" {command} " in done.stdout.decode() for command in commands)
 
 
 @pytest.mark.parametrize(
     ("group", "commands"),
-    [("incidents", ["list", "show", "release", "orphaned"]), ("remediation", ["stop", "go", "status"])],
+    [
+        ("audit", ["run"]),
+        ("incidents", ["list", "show", "release", "orphaned"]),
+        ("remediation", ["stop", "go", "status"]),
+    ],
 )
 def test_the_help_of_a_group_lists_its_commands(tmp_path, group, commands):
     done = started(MODULE, group, "--help", cwd=tmp_path)

@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 
 from rotation_guard.cli import __main__ as console
 from rotation_guard.cli import errors, identity
-from rotation_guard.cli.commands import incidents, remediation
+from rotation_guard.cli.commands import audit, incidents, remediation
 from rotation_guard.cli.formats import Format
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 from rotation_guard.domain.remediation.incidents import Outcome
 
 COMMANDS = {
     **{(name,): command for name, command in console.COMMANDS.items()},
+    **{("audit", name): command for name, command in audit.COMMANDS.items()},
     **{("incidents", name): command for name, command in incidents.COMMANDS.items()},
     **{("remediation", name): command for name, command in remediation.COMMANDS.items()},
 }
