@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rotation_guard.domain.evidence.links import HEAD_PREFIX
 from rotation_guard.domain.rotation_event import ROTATION_GUARD
 
 from .remediation.last_resort import NOTICES
@@ -115,12 +116,19 @@ def queue_consumption(queue_arn: str) -> list[Statement]:
 def audit_writer(
     partition: str, region: str, account: str, table_arn: str, queue_arn: str, status_arn: str | None
 ) -> list[Statement]:
-    """Adds events to the audit trail, where it can read and delete nothing, and sets when a failed message is retried.
+    """Adds events to the audit trail, where it can read and delete none, and sets when a failed message is retried.
 
-    Of a secret whose value moved it reads when its versions were made, and notes that for the next audit.
+    Of the table it reads the heads of chains alone, on which it builds the next rows
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html). Of a secret whose
+    value moved it reads when its versions were made, and notes that for the next audit.
     """
     return [
         allow("dynamodb:PutItem", table_arn),
+        allow(
+            "dynamodb:GetItem",
+            table_arn,
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{HEAD_PREFIX}*"}},
+        ),
         allow("sqs:ChangeMessageVisibility", queue_arn),
         *(
             [

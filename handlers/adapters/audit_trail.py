@@ -1,28 +1,31 @@
-"""The audit trail: an append-only table of events."""
+"""The audit trail: an append-only table of events, in which the rows of each secret are a chain."""
 
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation_guard.domain.audit_trail import build_trail_row
+from rotation_guard.domain.evidence.links import LINK, Item, Link, MalformedLink
 from rotation_guard.domain.rotation_event import CLOCK_SKEW, RotationEvent
 from rotation_guard.domain.timestamps import to_iso
 
+from .chains import APPENDING_ACTIONS, PAUSE_SECONDS, Chains, RequireTime, list_cancellation_codes
 from .clients import client
 from .items import from_item, to_item
 
-ACTIONS = frozenset({"dynamodb:PutItem"})
+ACTIONS = APPENDING_ACTIONS
 QUERY_ACTIONS = frozenset({"dynamodb:Query"})
-APPEND_SECONDS = 12
-"""Maximum duration of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
+CALL_SECONDS = 12
+"""Maximum duration of a call of `append`: two attempts of 2 s to connect and 2 s to read, and the backoff between them.
 
 The backoff is at most 1 s, or 6 s if DynamoDB sends a retry-after header (botocore's retry mode `standard`).
 """
-RETRYABLE_ERRORS = (BotoCoreError, ClientError)
-"""Errors of AWS or the network, after which a later attempt may succeed."""
-_PERMANENT_ERRORS = frozenset({"ValidationException", "SerializationException"})
-"""Error codes with which DynamoDB rejects the item itself
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
+RETRYABLE_ERRORS = (BotoCoreError, ClientError, MalformedLink)
+"""Errors of AWS or the network, or of a chain's head that somebody damaged: a later attempt may succeed."""
+_PERMANENT_ERRORS = frozenset({"ValidationException", "SerializationException", "ValidationError"})
+"""Error codes with which DynamoDB rejects the item itself: of the call, or of one write in its transaction
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html,
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html)."""
 
 
 class Unrecordable(ValueError):
@@ -34,27 +37,37 @@ class AuditTrail:
 
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
+        self._chains = Chains(table_name, "recorded")
 
-    def append(self, event: RotationEvent, text: str, now: datetime, expires_at: int | None) -> bool:
-        """Records the event that was received as this text. False if it is already recorded: a copy changes nothing.
+    def append(
+        self, event: RotationEvent, text: str, now: datetime, expires_at: int | None, require_time: RequireTime
+    ) -> Link | None:
+        """Records the event that was received as this text, at the end of its secret's chain.
 
-        Raises Unrecordable, or one of RETRYABLE_ERRORS.
+        None if it is already recorded: a copy changes nothing. `require_time` is called before each call to AWS with
+        its maximum duration. Raises what that raises, Unrecordable, or one of RETRYABLE_ERRORS.
         """
+        row = to_item(build_trail_row(event, text, now, expires_at))
+
+        def put(link: Link) -> Item:
+            return {
+                "Put": {
+                    "TableName": self._table_name,
+                    "Item": {**row, LINK: link.to_value()},
+                    "ConditionExpression": "attribute_not_exists(secret_arn)",
+                }
+            }
+
         dynamodb = client("dynamodb", answers_within=2, attempts=2)
         try:
-            dynamodb.put_item(
-                TableName=self._table_name,
-                Item=to_item(build_trail_row(event, text, now, expires_at)),
-                ConditionExpression="attribute_not_exists(secret_arn)",
+            return self._chains.append(
+                dynamodb, row["secret_arn"]["S"], row, put, now, lambda: require_time(CALL_SECONDS + PAUSE_SECONDS)
             )
-        except dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code not in _PERMANENT_ERRORS:
+            codes = {error.response["Error"]["Code"], *list_cancellation_codes(error)}
+            if not codes & _PERMANENT_ERRORS:
                 raise
-            raise Unrecordable(code) from None
-        return True
+            raise Unrecordable(", ".join(sorted(codes & _PERMANENT_ERRORS))) from None
 
     def last_event_times(self, secret_arn: str, since: datetime, now: datetime | None = None) -> dict[str, str]:
         """Event type -> time of the last such event of this secret since then, ISO 8601 in UTC.

@@ -5,7 +5,7 @@ optional: it uses the remaining time, with short timeouts, and its failure fails
 its maximum duration fits into the remaining time, so that the function always returns before Lambda stops it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rotation_guard.domain.audit.secret_status import build_prefetched_fields, build_report_fields
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
+from rotation_guard.domain.evidence.links import Link
 from rotation_guard.domain.metrics import MetricName
 from rotation_guard.domain.organization.deliveries import parse_delivered_text
 from rotation_guard.domain.rotation_event import (
@@ -30,6 +31,7 @@ from rotation_guard.domain.rotation_event import (
 from rotation_guard.domain.timestamps import expires_at
 
 from ..adapters import audit_queue, audit_tables, audit_trail, clients, secrets
+from ..adapters.chains import RequireTime
 from ..environment import AuditWriterSettings
 
 ACTIONS = audit_trail.ACTIONS | audit_queue.ACTIONS | secrets.VERSION_ACTIONS | audit_tables.NOTING_ACTIONS
@@ -46,9 +48,6 @@ _ROTATION_METRICS = {
 
 logger = Logger(json_serializer=serialize_log_record)
 metrics = Metrics()
-
-RequireTime = Callable[[int], None]
-"""Raises OutOfTime unless a call of this maximum duration, in seconds, fits into the remaining time."""
 
 
 class OutOfTime(RuntimeError):
@@ -74,14 +73,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if remaining < (seconds + RESPONSE_SECONDS) * 1000:
             raise OutOfTime(f"not started: it may take {seconds} s, and {remaining} ms remain")
 
-    def record_event(record: SQSRecord) -> tuple[RotationEvent, bool]:
-        require_time(audit_trail.APPEND_SECONDS)
+    def record_event(record: SQSRecord) -> tuple[RotationEvent, Link | None]:
+        require_time(audit_trail.CALL_SECONDS)
         try:
             rotation_event = parse_event(record.body)
             return rotation_event, trail.append(
-                rotation_event, record.body, now, expires_at(now, settings.history_days)
+                rotation_event, record.body, now, expires_at(now, settings.history_days), require_time
             )
-        except audit_trail.RETRYABLE_ERRORS:
+        except (OutOfTime, *audit_trail.RETRYABLE_ERRORS):
             raise
         except Exception:
             # Not an error of AWS or the network, so it is caused by the message and will be the same next time.
@@ -96,7 +95,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     _report(events, failures)
     _delay_retries([message for message, _ in failures], unrecordable_ids, settings.audit_queue_url, require_time)
     if settings.status_table_name:
-        new_events = [rotation_event for rotation_event, is_new in events if is_new]
+        new_events = [rotation_event for rotation_event, link in events if link]
         _note_new_values(new_events, now, audit_tables.EventNotes(settings.status_table_name), require_time)
     # All stacks of an account have the same service name, but each its own function name.
     metrics.add_dimension("function_name", context.function_name)
@@ -105,12 +104,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return processor.response()
 
 
-def _report(events: Iterable[tuple[RotationEvent, bool]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
+def _report(events: Iterable[tuple[RotationEvent, Link | None]], failures: Iterable[tuple[SQSRecord, str]]) -> None:
     """Counts and logs the result for each message."""
-    for event, is_new in events:
-        name = MetricName.EVENTS_RECORDED if is_new else MetricName.EVENTS_REPEATED
+    for event, link in events:
+        name = MetricName.EVENTS_RECORDED if link else MetricName.EVENTS_REPEATED
         metrics.add_metric(name, MetricUnit.Count, 1)
-        if is_new and event.kind in _ROTATION_METRICS:
+        if link:
+            # Who can change the table cannot change the log: docs/evidence.md compares the two.
+            logger.info("recorded", extra={"subject": event.subject, "sequence": link.sequence, "hash": link.hash})
+        if link and event.kind in _ROTATION_METRICS:
             metrics.add_metric(_ROTATION_METRICS[event.kind], MetricUnit.Count, 1)
         if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})

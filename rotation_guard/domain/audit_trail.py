@@ -16,6 +16,9 @@ from .timestamps import to_iso
 
 MAXIMUM_ITEM_BYTES = 400_000
 """Maximum size of a row: below 400 KB, whether a KB is 1000 or 1024 bytes."""
+_LINK_BYTES = 4000
+"""Reserved for the link of the row, which has some 150 bytes, and as many more for each time that history_days was
+shortened."""
 _PARTITION_KEY_BYTES = 2048
 _IDENTITY_BYTES = 1000
 """Of the sort key's 1024 bytes, the time takes the rest."""
@@ -28,7 +31,7 @@ _NOT_FOR_A_KEY = re.compile(r"[^ -~]")
 
 
 def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: int | None) -> dict[str, Any]:
-    """The row for an event that was received as this JSON text. Attributes that are None must be left out.
+    """The row, without its link, of an event that was received as this JSON text. Leave out attributes that are None.
 
     `full_event` is the received text: parsing it would lose, for example, the first of two equal keys. A text that is
     too large is cut; then `truncated` is true, and `original_bytes` and `original_sha256` describe the whole text in
@@ -47,7 +50,7 @@ def build_trail_row(event: RotationEvent, text: str, now: datetime, expires_at: 
         **({"account": event.account, "region": _cut(_encode(event.region), _TEXT_BYTES)} if event.account else {}),
     }
     original = _encode(text)
-    maximum_text_bytes = MAXIMUM_ITEM_BYTES - _count_bytes(row) - len("full_event")
+    maximum_text_bytes = MAXIMUM_ITEM_BYTES - _LINK_BYTES - _count_bytes(row) - len("full_event")
     if len(original) <= maximum_text_bytes:
         return {**row, "full_event": original.decode()}
     digest: dict[str, Any] = {

@@ -133,9 +133,16 @@ class Aws:
             _create_table(self.client("dynamodb"), name, hash_key, range_key)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """All rows of a table, as plain values."""
-        stored = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
-        return [{name: _plain(value) for name, value in row.items()} for row in stored]
+        """All rows of a table but the heads of its chains, as plain values."""
+        return [
+            {name: _plain(value) for name, value in item.items()}
+            for item in self.items(table)
+            if not item[TABLES[table][0]]["S"].startswith("chain#")
+        ]
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table, in DynamoDB's JSON."""
+        return self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
 
     def watch(self, client: Any) -> None:
         client.meta.events.register("provide-client-params", self._record, unique_id="record")

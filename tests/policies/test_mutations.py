@@ -59,6 +59,8 @@ SURVIVORS: dict[str, str] = {
     "RolePolicy rotation-guard-repair-retry: removed": CODE,
     "RolePolicy rotation-guard-repair-retry: without statement 2, lambda:InvokeFunction": CODE,
     "RolePolicy rotation-guard-repair-start: without statement 1, states:StartExecution": CODE,
+    "RolePolicy rotation-guard-trail-writer: policy: statement 2 has no condition": OWN_ROWS,
+    "RolePolicy rotation-guard-trail-writer: policy: statement 2 takes any dynamodb:LeadingKeys": OWN_ROWS,
     "RolePolicy rotation-guard-repair-workflow: policy: statement 2 has no condition": OWN_ROWS,
     "RolePolicy rotation-guard-repair-workflow: policy: statement 2 takes any dynamodb:LeadingKeys": OWN_ROWS,
     "RolePolicy rotation-guard-repair-retry: policy: statement 1 is for every resource": OPT_IN,

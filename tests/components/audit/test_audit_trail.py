@@ -127,6 +127,13 @@ def test_without_a_status_table_the_writer_may_only_write_the_trail_and_consume_
         {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": trail.named(TABLE, "trail-record").arn},
         {
             "Effect": "Allow",
+            "Action": "dynamodb:GetItem",
+            "Resource": trail.named(TABLE, "trail-record").arn,
+            # The heads of chains, and no event.
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "chain#*"}},
+        },
+        {
+            "Effect": "Allow",
             "Action": "sqs:ChangeMessageVisibility",
             "Resource": trail.named(QUEUE, "trail-events").arn,
         },

@@ -293,9 +293,8 @@ def test_an_event_with_extreme_values_is_recorded_at_once(aws, recorded, batch, 
     assert failures(batch(text, recorded("secret-label-updated"))) == []
 
     assert len(aws.rows("audit-trail")) == 2
-    [item] = [
-        call["Item"] for call in aws.requests("PutItem") if call["Item"]["event_type"] != {"S": "Secret Label Updated"}
-    ]
+    items = [call["TransactItems"][0]["Put"]["Item"] for call in aws.requests("TransactWriteItems")]
+    [item] = [item for item in items if item["event_type"] != {"S": "Secret Label Updated"}]
     assert len(item["secret_arn"]["S"].encode()) <= 2048
     assert len(item["recorded"]["S"].encode()) <= 1024
     assert all(value["S"].encode() for value in item.values() if "S" in value)  # no lone surrogate, and not empty
@@ -325,7 +324,7 @@ def test_the_text_of_an_event_is_recorded_unchanged(aws, recorded, batch, failur
 def test_an_item_that_dynamodb_rejects_reaches_the_dead_letter_queue_in_seconds(
     aws, recorded, queue_url, batch, failures, code
 ):
-    aws.answer("PutItem", lambda _: aws.Refusal(code))
+    aws.answer("TransactWriteItems", lambda _: aws.Refusal(code))
 
     assert failures(batch(recorded("rotation-failed"))) == [0]
 
@@ -354,7 +353,8 @@ def test_a_call_is_recorded_under_the_complete_arn(aws, recorded, batch, failure
 
 def test_a_message_is_retried_if_dynamodb_fails(aws, recorded, batch, failures):
     aws.answer(
-        "PutItem", lambda parameters: aws.Refusal("InternalServerError", 500) if "Failed" in str(parameters) else None
+        "TransactWriteItems",
+        lambda parameters: aws.Refusal("InternalServerError", 500) if "Failed" in str(parameters) else None,
     )
 
     assert failures(batch(recorded("rotation-succeeded"), recorded("rotation-failed"))) == [1]
@@ -363,7 +363,7 @@ def test_a_message_is_retried_if_dynamodb_fails(aws, recorded, batch, failures):
 
 
 def test_every_message_is_retried_while_dynamodb_is_down(aws, recorded, batch, failures, capsys):
-    aws.answer("PutItem", lambda _: aws.Refusal("InternalServerError", 500))
+    aws.answer("TransactWriteItems", lambda _: aws.Refusal("InternalServerError", 500))
 
     assert failures(batch(recorded("rotation-succeeded"), recorded("rotation-failed"))) == [0, 1]
 

@@ -69,7 +69,7 @@ def maximum_duration(config):
     return attempts(config) * (config.connect_timeout + config.read_timeout) + pauses(config)
 
 
-OPERATIONS = ("PutItem", "UpdateItem", "ListSecretVersionIds", "ChangeMessageVisibility")
+OPERATIONS = ("GetItem", "TransactWriteItems", "UpdateItem", "ListSecretVersionIds", "ChangeMessageVisibility")
 
 
 class World:
@@ -149,14 +149,18 @@ def kill(world):
 
 FAULTS = [throttle, deny, fail, time_out, disconnect, kill]
 CALLS = {
-    "PutItem": lambda parameters: True,
+    "GetItem": lambda parameters: True,
+    "TransactWriteItems": lambda parameters: True,
     "UpdateItem": lambda parameters: True,
     "ListSecretVersionIds": lambda parameters: True,
     "ChangeMessageVisibility": lambda parameters: True,
-    "PutItem of one event": lambda parameters: "event-2" in str(parameters),
+    "GetItem of one head": lambda parameters: "orders-2" in str(parameters),
+    "TransactWriteItems of one event": lambda parameters: "event-2" in str(parameters),
     "UpdateItem of the dates": lambda parameters: "fed_version_id" in str(parameters),
     "UpdateItem of one secret": lambda parameters: "orders-2" in str(parameters),
 }
+RECORDING = ("GetItem", "TransactWriteItems")
+"""The calls without which an event is not recorded."""
 MALFORMED = "9"
 
 
@@ -201,9 +205,9 @@ def test_each_event_is_recorded_or_retried(aws, world, call, fault):
         assert world.context.remaining > 0
         assert not world.recorded() & set(failed)  # no recorded event is retried
         assert MALFORMED in failed
-    if operation != "PutItem" and fault is not kill:
+    if operation not in RECORDING and fault is not kill:
         assert failed == [MALFORMED]  # optional calls fail no event
-    if call == "PutItem of one event" and fault is not kill:
+    if call in ("GetItem of one head", "TransactWriteItems of one event") and fault is not kill:
         assert failed == ["2", MALFORMED]  # an error of one event does not affect another
 
     aws.answers.clear()
@@ -213,11 +217,11 @@ def test_each_event_is_recorded_or_retried(aws, world, call, fault):
 
 
 def test_no_event_is_lost_if_the_function_is_killed_at_any_call(aws, world):
-    """The kill table: 9 events, one message, and 3 calls for each of 6 secrets."""
-    total = 9 + 1 + 3 * 6
+    """The kill table: 2 calls for each of 9 events, one message, and 3 calls for each of 6 secrets."""
+    total = 2 * 9 + 1 + 3 * 6
     for number in range(total):
-        for row in aws.rows("audit-trail"):
-            key = {name: {"S": row[name]} for name in ("secret_arn", "recorded")}
+        for item in aws.items("audit-trail"):
+            key = {name: item[name] for name in ("secret_arn", "recorded")}
             aws.client("dynamodb").delete_item(TableName="audit-trail", Key=key)
         completed_calls = 0
 
@@ -265,10 +269,10 @@ def test_a_failed_note_is_counted(world, operation, events, fault, capsys):
 
 
 def test_an_event_without_remaining_time_is_retried_and_not_a_dead_letter(aws, world):
-    failed = world.deliver(seconds=audit_trail.APPEND_SECONDS)
+    failed = world.deliver(seconds=audit_trail.CALL_SECONDS)
 
     assert failed == list(world.records)
-    assert aws.requests("PutItem") == []
+    assert not any(aws.requests(operation) for operation in RECORDING)
     assert 0 not in [parameters["VisibilityTimeout"] for parameters in aws.requests("ChangeMessageVisibility")]
 
 
@@ -276,7 +280,7 @@ def test_no_call_takes_longer_than_its_reserved_time(world):
     world.deliver()
 
     reserved_seconds = {
-        "dynamodb": {audit_trail.APPEND_SECONDS, audit_tables.NOTE_SECONDS},
+        "dynamodb": {audit_trail.CALL_SECONDS, audit_tables.NOTE_SECONDS},
         "secretsmanager": {secrets.VERSION_SECONDS},
         "sqs": {audit_queue.CALL_SECONDS},
     }
@@ -289,7 +293,7 @@ def test_no_call_takes_longer_than_its_reserved_time(world):
 @pytest.mark.parametrize("fault", [throttle, deny, fail, time_out, disconnect])
 def test_an_event_survives_an_outage_of_hours(aws, world, fault):
     """The queue as SQS runs it: a failed message is retried after its timeout, and finally becomes a dead letter."""
-    world.answers("PutItem", fault, lambda _: True)
+    world.answers("TransactWriteItems", fault, lambda _: True)
     elapsed, record = 0, world.records["0"]
 
     for receive in range(1, MAXIMUM_RECEIVES):

@@ -1,0 +1,1 @@
+"""Tamper evidence: rows that carry hashes of each other, and what such a chain of rows proves."""
