@@ -17,18 +17,25 @@ from rotation_guard.domain.control_characters import escape_control_characters
 from .commands import audit, incidents, remediation
 from .commands.report import EXEMPTIONS, REPORT
 from .commands.scan import COLLECT, SCAN
+from .commands.verify import VERIFY
 from .errors import INTERRUPTED, LISTING_DENIED, NEEDS_ATTENTION, UNREACHABLE, USAGE, CommandError
 from .identity import DISTRIBUTION, product_version
 from .options import Command
 from .terminal import discard_output, echo, print_error, progress
 
-COMMANDS: Mapping[str, Command] = {"report": REPORT, "exemptions": EXEMPTIONS, "scan": SCAN, "collect": COLLECT}
+COMMANDS: Mapping[str, Command] = {
+    "report": REPORT,
+    "exemptions": EXEMPTIONS,
+    "scan": SCAN,
+    "collect": COLLECT,
+    "verify": VERIFY,
+}
 _HELP_OPTIONS = ["-h", "--help"]
 _EXIT_CODES = f"""
 
 Exit codes:
   0  success
-  {NEEDS_ATTENTION}  with --exit-code: something needs attention, or there is a warning
+  {NEEDS_ATTENTION}  with --exit-code: something needs attention, or there is a warning; verify: a chain is broken
   {USAGE}  invalid option, file or name
   {UNREACHABLE}  AWS or the deployment cannot be reached
   {LISTING_DENIED}  scan: ListSecrets is denied

@@ -1,7 +1,7 @@
 """Errors that end a command: one sentence on standard error, and an exit code."""
 
 NEEDS_ATTENTION, USAGE, UNREACHABLE, LISTING_DENIED, INTERRUPTED = 1, 2, 3, 4, 130
-"""Exit codes, documented in docs/reports.md. 1 is used with `--exit-code` only."""
+"""Exit codes, documented in docs/reports.md. 1 is used with `--exit-code`, and by `verify` alone without it."""
 
 
 class CommandError(Exception):

@@ -11,7 +11,7 @@ For any gap before a link, the first entry in the gap is the row in it that expi
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .canonical_json import canonicalize
@@ -25,6 +25,7 @@ HEAD_PREFIX, HEAD = "chain#", "head"
 CHAIN_OF = "chain_of"
 """The attribute of a head that names the key of its rows."""
 _HASH = "hash"
+_FIELDS = ("sequence", "previous_hash", "ancestors", _HASH)
 _LONGEST_KEY = 2048
 """Bytes of a partition key (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
 
@@ -98,6 +99,8 @@ class Link:
     ancestors: tuple[Ancestor, ...]
     hash: str
     """The hash of the row's content and of the rest of the link."""
+    extent: Item = field(default_factory=dict)
+    """What else the link says: which part of the row it covers, in a table whose rows change."""
 
     @classmethod
     def from_value(cls, value: Any) -> "Link":
@@ -108,12 +111,13 @@ class Link:
             previous_hash=_read_text(fields, "previous_hash"),
             ancestors=_read_ancestors(fields),
             hash=_read_text(fields, _HASH),
+            extent={name: content for name, content in fields.items() if name not in _FIELDS},
         )
 
     def to_value(self) -> dict[str, Any]:
         """The value of the attribute, in DynamoDB's JSON."""
         fields = _hashed_fields(self.sequence, self.previous_hash, self.ancestors)
-        return {"M": {**fields, _HASH: {"S": self.hash}}}
+        return {"M": {**fields, **self.extent, _HASH: {"S": self.hash}}}
 
 
 def build_head_key(key: str) -> str:
@@ -124,15 +128,15 @@ def build_head_key(key: str) -> str:
     return f"{HEAD_PREFIX}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def add_link(content: Item, head: Head | None, now: str) -> tuple[Link, Head]:
-    """The link of a row that follows the head, and the head after it; `content` is the row without a link.
+def add_link(content: Item, head: Head | None, now: str, extent: Item | None = None) -> tuple[Link, Head]:
+    """The link of a row that follows the head, and the head after it; `content` is what the link covers of the row.
 
     `now` is when a chain begins, ISO 8601 in UTC.
     """
     sequence, previous_hash = (head.sequence + 1, head.hash) if head else (1, NO_HASH)
     ancestors = head.ancestors if head else ()
-    own_hash = _hash(content, _hashed_fields(sequence, previous_hash, ancestors))
-    link = Link(sequence, previous_hash, ancestors, own_hash)
+    own_hash = _hash(content, {**_hashed_fields(sequence, previous_hash, ancestors), **(extent or {})})
+    link = Link(sequence, previous_hash, ancestors, own_hash, extent or {})
     return link, follow(link, read_expiry(content), head.began_at if head else now)
 
 

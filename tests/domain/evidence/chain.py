@@ -30,15 +30,15 @@ def iso(days):
 class Chain:
     """Rows by sort key, in the order in which they were recorded, and the head."""
 
-    def __init__(self):
-        self.rows, self.head = {}, None
+    def __init__(self, arn=ARN):
+        self.arn, self.rows, self.head = arn, {}, None
 
     def append(self, day, kept_days, event_day=None):
         """Record an event on this day, which happened on another if it is late; None keeps its row for ever."""
         happened = day if event_day is None else event_day
         key = f"{iso(happened)}#event-{len(self.rows) + 1}"
         content = {
-            "secret_arn": {"S": ARN},
+            "secret_arn": {"S": self.arn},
             "recorded": {"S": key},
             "recorded_at": {"S": iso(day)},
             "full_event": {"S": f'{{"number": {len(self.rows) + 1}}}'},
@@ -48,7 +48,11 @@ class Chain:
         head = Head.from_item(self.head) if self.head else None
         link, new_head = add_link(content, head, iso(day))
         self.rows[key] = {**content, LINK: link.to_value()}
-        self.head = {"secret_arn": {"S": f"{HEAD_PREFIX}{ARN}"}, "recorded": {"S": "head"}, **new_head.to_item(ARN)}
+        self.head = {
+            "secret_arn": {"S": f"{HEAD_PREFIX}{self.arn}"},
+            "recorded": {"S": "head"},
+            **new_head.to_item(self.arn),
+        }
         return key
 
     def key(self, number):
@@ -92,9 +96,9 @@ def rehash(row):
     return Link.from_value(row[LINK])
 
 
-def build(count=6, kept_days=400):
+def build(count=6, kept_days=400, arn=ARN):
     """A chain with a row a day, whose third event is late: it happened before the first one."""
-    chain = Chain()
+    chain = Chain(arn)
     for number in range(count):
         chain.append(number, kept_days, event_day=-5 if number == 2 else None)
     return chain

@@ -1,0 +1,103 @@
+"""`rotation-guard verify`: whether the rows of the audit trail and the incidents are as they were written."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
+
+from ..chain_reader import ChainReader, TableVerification
+from ..deployment import resolve_deployment
+from ..errors import NEEDS_ATTENTION, UNREACHABLE, Unreachable, UsageError
+from ..formats import Format, write_report
+from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs
+from ..parsing import utc_now
+from ..saved_heads import read_heads, write_heads
+from ..verification_report import build_verification_report
+
+
+class TableChoice(StrEnum):
+    """The tables to verify."""
+
+    TRAIL = "trail"
+    INCIDENTS = "incidents"
+    ALL = "all"
+
+
+Secret = Annotated[
+    str | None,
+    typer.Argument(help="Only the chain of this secret, by its name or ARN.", metavar="[SECRET]", show_default=False),
+]
+Table = Annotated[TableChoice, typer.Option(help=f"One of: {', '.join(TableChoice)}.", metavar="TABLE")]
+Heads = Annotated[
+    str | None,
+    typer.Option(
+        help="Also compare with the ends of the chains in this file, which --save-heads wrote earlier.", metavar="FILE"
+    ),
+]
+SaveHeads = Annotated[
+    str | None,
+    typer.Option(help="Write the ends of all chains to this file, to be kept elsewhere.", metavar="FILE"),
+]
+
+
+def verify(
+    secret: Secret = None,
+    table: Table = TableChoice.ALL,
+    heads: Heads = None,
+    save_heads: SaveHeads = None,
+    stack_outputs: StackOutputs = None,
+    local: Local = False,
+    profile: Profile = None,
+    region: Region = None,
+    output_format: OutputFormat = Format.TABLE,
+) -> None:
+    """Verify that no row of the audit trail or the incidents was changed, removed or inserted.
+
+    Names the first such row of each secret, and ends with 1 if there is one. Reads the tables and writes nothing to
+    them.
+    """
+    now = utc_now()
+    if secret is not None and save_heads is not None:
+        raise UsageError(f"--save-heads saves the ends of all chains: leave out SECRET, got {secret!r}.")
+    deployment = resolve_deployment(stack_outputs, local, profile, region)
+    saved = read_heads(heads, deployment) if heads is not None else {}
+    verified: list[TableVerification] = []
+    unread: list[str] = []
+    for chosen in CHAINED_TABLES:
+        if table not in (TableChoice.ALL, chosen.name):
+            continue
+        try:
+            reader = ChainReader(deployment, chosen, now, saved.get(chosen.name, {}))
+            verified.append(_verify(reader, secret))
+        except Unreachable as error:
+            unread.append(f"The {chosen.title} was not verified. {error}")
+    if secret is not None and not unread and not any(each.heads for each in verified):
+        raise UsageError(f"SECRET must be the name or the ARN of a secret with rows in these tables, got {secret!r}.")
+    is_broken = any(each.findings for each in verified)
+    if save_heads is not None and not is_broken and not unread:
+        write_heads(save_heads, deployment, now, verified)
+    elif save_heads is not None:
+        unread.append(f"--save-heads writes nothing unless every chain is intact: {save_heads} is as it was.")
+    write_report(build_verification_report(verified, deployment, now, unread), output_format)
+    if is_broken:
+        raise typer.Exit(NEEDS_ATTENTION)
+    raise typer.Exit(UNREACHABLE if unread else 0)
+
+
+def _verify(reader: ChainReader, secret: str | None) -> TableVerification:
+    if secret is None:
+        return reader.verify_all()
+    return reader.verify_secret(secret) if secret.startswith("arn:") else reader.verify_all(secret)
+
+
+VERIFY = Command(
+    verify,
+    (
+        "rotation-guard verify",
+        "rotation-guard verify orders/db --table trail",
+        "rotation-guard verify --stack-outputs outputs.json --save-heads heads.json",
+        "rotation-guard verify --stack-outputs outputs.json --heads heads.json --format json",
+    ),
+)
