@@ -14,8 +14,9 @@ from .events.management_trail import ManagementTrail, ManagementTrailArgs
 from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEventsArgs
 from .function import RuntimeArgs
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
-from .observability.observability import Observability, ObservabilityArgs
+from .observability.observability import DEFAULT_BUS, Observability, ObservabilityArgs
 from .placement import Placement, complain_about_regions, find_placement, find_provider
+from .release import VERSION
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
 from .settings.component_args import check_later, complain_about_groups, complain_about_value
 from .settings.declarations import select, value_of
@@ -157,6 +158,7 @@ class RotationGuardArgs(TypedDict):
     # end settings
 
 
+EXISTING_ARNS = tuple(name for name in ExistingResourcesArgs.__annotations__ if name.endswith("_arn"))
 DEFAULTS: RotationGuardArgs = {}
 """Nothing set. A default of None would need `| None` in the annotation, of which Pulumi's SDK makes no schema
 (https://www.pulumi.com/docs/iac/guides/building-extending/components/build-a-component/)."""
@@ -213,6 +215,18 @@ class RotationGuard(pulumi.ComponentResource):
     """The CloudTrail trail that this stack has made; None without `create_trail`."""
     dashboard_url: Output[str]
     """The dashboard in the CloudWatch console."""
+    version: Output[str]
+    """The release of rotation-guard that made the last update."""
+    event_bus_name: Output[str]
+    """The bus that the rules are on."""
+    rule_names: Mapping[str, Output[str]]
+    """The rules by short names, such as `failed`."""
+    function_names: Mapping[str, Output[str]]
+    """The functions by short names, such as `check`, without those of the demo."""
+    alarm_names: Mapping[str, Output[str]]
+    """The alarms that page by their subjects."""
+    existing_arns: Mapping[str, Output[str]] | None
+    """Topics, queues and tables that existed already, by the names of their arguments; None where all are its own."""
     demo_secret_names: Mapping[str, Output[str]]
     """The demo secrets by the name of their output; empty without them."""
 
@@ -347,10 +361,21 @@ class RotationGuard(pulumi.ComponentResource):
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
         self.trail_arn = management_trail.trail_arn if management_trail else None
         self.dashboard_url = observability.dashboard_url
+        self.version = Output.from_input(VERSION)
+        self.event_bus_name = Output.from_input(existing.get("event_bus_name", DEFAULT_BUS))
+        self.rule_names = events.rule_names
+        functions = {"check": audit.check, "writer": trail.writer, **remediation.steps}
+        self.function_names = {
+            short: Output.from_input(function["function_name"]) for short, function in functions.items()
+        }
+        self.alarm_names = observability.alarm_names
+        self.existing_arns = {
+            argument: Output.from_input(arn) for argument, arn in _pick(existing, *EXISTING_ARNS).items()
+        } or None
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
 
-    def outputs(self) -> dict[str, Output[str]]:
+    def outputs(self) -> dict[str, Output[str] | Mapping[str, Output[str]]]:
         """Everything above by name that there is, the demo secrets' among them: the stack's outputs."""
         outputs = {name: getattr(self, name) for name in type(self).__annotations__ if name != "demo_secret_names"}
         return {**{name: output for name, output in outputs.items() if output is not None}, **self.demo_secret_names}

@@ -107,6 +107,8 @@ class Observability(pulumi.ComponentResource):
 
     dashboard_url: Output[str]
     """The dashboard in the CloudWatch console."""
+    alarm_names: Mapping[str, Output[str]]
+    """The alarms that page by their subjects."""
 
     def __init__(self, name: str, args: ObservabilityArgs, opts: ResourceOptions | None = None) -> None:
         args = read_args(args, ObservabilityArgs, "Observability", name)
@@ -118,17 +120,19 @@ class Observability(pulumi.ComponentResource):
         self._alarms = Alarms(name, runbook, args["alarms_topic_arn"], args.get("tags"), self)
 
         throttled = self._page_throttled_functions()
-        pages = [
-            throttled,
-            self._page_undelivered_events(),
-            self._page_unrecorded_events(throttled),
-            self._page_failed_audits(throttled),
-            self._page_stopped_remediation(throttled),
-            self._page_undelivered_notices(),
-            self._page_overdue_secrets(),
-        ]
-        self.dashboard_url = self._create_dashboard(name, runbook, [page for page in pages if page])
-        self.register_outputs({"dashboard_url": self.dashboard_url})
+        pages = {
+            "throttled-functions": throttled,
+            "events-not-delivered": self._page_undelivered_events(),
+            "events-not-recorded": self._page_unrecorded_events(throttled),
+            "audit-not-running": self._page_failed_audits(throttled),
+            "remediation-not-acting": self._page_stopped_remediation(throttled),
+            "notices-not-delivered": self._page_undelivered_notices(),
+            "too-many-overdue": self._page_overdue_secrets(),
+        }
+        created = {subject: page for subject, page in pages.items() if page}
+        self.alarm_names = {subject: page.alarm_name for subject, page in created.items()}
+        self.dashboard_url = self._create_dashboard(name, runbook, list(created.values()))
+        self.register_outputs({"dashboard_url": self.dashboard_url, "alarm_names": self.alarm_names})
 
     def _page_throttled_functions(self) -> cloudwatch.CompositeAlarm | None:
         """Functions share the account's concurrency, so this is one cause that would show in several subjects."""

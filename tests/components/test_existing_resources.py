@@ -86,6 +86,8 @@ def test_everything_may_exist_at_once_even_if_it_is_known_only_later(deploy):
     assert outputs["audit_trail_table_name"] == "their-trail"
     assert outputs["status_table_name"] == "their-status"
     assert "unrecorded_events_dead_letters_url" not in outputs
+    assert outputs["event_bus_name"] == "their-bus"
+    assert outputs["existing_arns"] == {name: arn for name, arn in EXISTING.items() if name.endswith("_arn")}
 
 
 def test_the_policy_of_what_exists_is_left_to_its_owner(guard):

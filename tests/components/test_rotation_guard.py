@@ -7,6 +7,7 @@ from functools import cache
 import pulumi
 import pytest
 
+from components.release import VERSION
 from components.rotation_guard import RotationGuard
 from components.settings.declarations import SETTINGS
 from components.settings.validation import InvalidSettings
@@ -360,6 +361,12 @@ def test_the_outputs_identify_the_resources(full):
     )
     for topic in ("failures", "remediation", "critical"):
         assert full.outputs[f"{topic}_topic_arn"] == full.named(TOPIC, f"guard-{topic}").arn
+    assert set(full.outputs["rule_names"].values()) == {rule.outputs["name"] for rule in full.of_type(RULE)}
+    own = {function.outputs["name"] for function in full.of_type(FUNCTION) if "demo" not in function.name}
+    assert set(full.outputs["function_names"].values()) == own
+    paging = [alarm for alarm in full.of_type(PAGE) if alarm.inputs["alarmActions"]]
+    assert set(full.outputs["alarm_names"].values()) == {alarm.inputs["alarmName"] for alarm in paging}
+    assert (full.outputs["version"], full.outputs["event_bus_name"]) == (VERSION, "default")
 
 
 def test_optional_resources_that_are_absent_have_no_output(plain):

@@ -31,6 +31,11 @@ OUTPUTS = {
     "unstarted_remediations_dead_letters_url",
     "failed_audits_dead_letters_url",
     "dashboard_url",
+    "version",
+    "event_bus_name",
+    "rule_names",
+    "function_names",
+    "alarm_names",
 }
 DEMO_OUTPUTS = {"fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name"}
 
