@@ -150,7 +150,7 @@ def run(
 
 
 def deploy(component: type, name: str, *args: Any, **how: Any) -> Recording:
-    """Run a component with these args; its declared Outputs become the recording's outputs.
+    """Run a component with these args; its declared Outputs, and maps of them, become the recording's outputs.
 
     Args with Outputs, which exist in one program only, are given as a function that creates them.
     """
@@ -158,7 +158,7 @@ def deploy(component: type, name: str, *args: Any, **how: Any) -> Recording:
     def code() -> None:
         created = component(name, *(arg() if callable(arg) else arg for arg in args))
         for output in component.__annotations__:
-            if isinstance(getattr(created, output), pulumi.Output):
+            if isinstance(getattr(created, output), (pulumi.Output, dict)):
                 pulumi.export(output, getattr(created, output))
 
     return run(code, **how)
