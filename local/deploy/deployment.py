@@ -18,12 +18,12 @@ from botocore.exceptions import ClientError
 from ..aws import Aws
 from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_private_file
 from ..errors import LocalError
+from . import account
 from .directory_lock import lock_directory
 from .resources import SERVICES, TABLE, Resource
 from .stacks import ROOT, read_stack
 
 DIRECTORY = Path(".local")
-TOPICS = ("failures", "remediation", "critical")
 _STATE, _ENV, _RUN = "stack.json", "env", "emulator-"
 _ADOPT_TIMEOUT_SECONDS = 60.0
 """How long to wait for a running `up` or `down`."""
@@ -168,7 +168,7 @@ def up(
             started = time.perf_counter()
             progress("deploying the stack")
             deployed = program.run(described, aws, lambda count: progress(f"deploying the stack: {count} resources"))
-            inbox = _subscribe_inbox(aws, deployed)
+            inbox = account.create_surroundings(aws, deployed)
             finished = time.perf_counter()
             result = RunningStack(
                 directory=directory,
@@ -259,36 +259,6 @@ def require_running(directory: Path = DIRECTORY) -> RunningStack:
     if not stack.is_alive():
         raise LocalError("The embedded AWS has died: start it again with `make up`.")
     return stack
-
-
-def _subscribe_inbox(aws: Aws, deployed: Any) -> dict[str, str]:
-    """Subscribe a queue to each topic. The queues are created through the table, and so deleted with the stack."""
-
-    def create(token: str, name: str, **inputs: Any) -> dict[str, Any]:
-        entry = TABLE[token]
-        created = entry.create(aws, entry.with_name(name, inputs))
-        deployed.resources.append(Resource(token, name, created.id, created.outputs))
-        return created.outputs
-
-    inbox = {}
-    for topic in TOPICS:
-        if topic_arn := deployed.outputs.get(f"{topic}_topic_arn"):
-            queue = create("aws:sqs/queue:Queue", f"inbox-{topic}")
-            policy = {
-                "Version": "2012-10-17",
-                "Statement": {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "sns.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": queue["arn"],
-                    "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-                },
-            }
-            create("aws:sqs/queuePolicy:QueuePolicy", topic, queueUrl=queue["url"], policy=json.dumps(policy))
-            subscription = {"topic": topic_arn, "protocol": "sqs", "endpoint": queue["arn"]}
-            create("aws:sns/topicSubscription:TopicSubscription", topic, **subscription)
-            inbox[topic] = queue["url"]
-    return inbox
 
 
 def _delete_resources(stack: RunningStack, progress: Progress) -> tuple[list[str], Counter[str]]:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from rotation_guard.domain.control_characters import escape_control_characters
 
 from .commands import audit, incidents, remediation
+from .commands.doctor import DOCTOR
 from .commands.report import EXEMPTIONS, REPORT
 from .commands.scan import COLLECT, SCAN
 from .commands.verify import VERIFY
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, Command] = {
     "scan": SCAN,
     "collect": COLLECT,
     "verify": VERIFY,
+    "doctor": DOCTOR,
 }
 _HELP_OPTIONS = ["-h", "--help"]
 _EXIT_CODES = f"""

@@ -77,25 +77,32 @@ class RunHistory:
 
     def warnings(self) -> list[str]:
         """Why a report that is based on them may be wrong, one sentence each."""
+        return [*self.losses(), *self.incompleteness(), *self.lateness()]
+
+    def losses(self) -> list[str]:
+        """That a run after the last one never finished, as one sentence; empty if none was lost."""
         run = self.last
         lost_runs = [
             candidate
             for candidate in self.runs
             if self._is_lost(candidate) and (run is None or candidate["started_at"] > run["started_at"])
         ]
-        warnings = [
+        return [
             f"The run {lost['run_id']} started at {lost['started_at']} and never finished." for lost in lost_runs[:1]
         ]
-        warnings += self.incompleteness()
+
+    def lateness(self) -> list[str]:
+        """That the next run is late, as one sentence; empty if it is not, or if none has finished."""
+        run = self.last
         if run is None:
-            return warnings
+            return []
         age, period = self.until - parse_timestamp(run["started_at"]), self._period(run)
-        if age > 2 * period:
-            warnings.append(
-                f"The run {run['run_id']} started {_format_span(age)} earlier, which is more than two periods of "
-                f"{_format_span(period)}: the audit may have stopped."
-            )
-        return warnings
+        if age <= 2 * period:
+            return []
+        return [
+            f"The run {run['run_id']} started {_format_span(age)} earlier, which is more than two periods of "
+            f"{_format_span(period)}: the audit may have stopped."
+        ]
 
     def incompleteness(self) -> list[str]:
         """Why the last run may not have seen every secret, as one sentence; empty if it has."""

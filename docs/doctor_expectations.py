@@ -1,0 +1,180 @@
+"""What `rotation-guard doctor` expects of a stack, as the program deploys it: its file, and the policy on its page.
+
+The command line may not import the components. What a role needs is taken from several configurations: what all of them
+grant is always needed, the rest depends on settings.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.release import VERSION
+from local.mocks.recording import ACCOUNT, REGION, Recorded, Recording, deploy_program, stack_config
+from rotation_guard.cli.doctor.aws_reader import READ_ONLY_POLICY
+from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "rotation_guard" / "cli" / "doctor" / "expectations.json"
+EVENTS = ROOT / "tests" / "events"
+RULE_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "failed": ("rotation-failed", "rotation-abandoned", "test-rotation-failed"),
+    "stuck": ("rotation-stuck",),
+    "stalled": ("incident-stalled",),
+    "service": ("rotation-started", "rotation-succeeded"),
+    "calls": ("put-secret-value",),
+    "labels": ("secret-label-updated",),
+    "success": ("rotation-succeeded",),
+    "moved": ("secret-label-updated",),
+}
+"""The recorded events that each rule is for."""
+_HERE = f"{REGION}:{ACCOUNT}"
+_FUNCTION = f"arn:aws:lambda:{_HERE}:function"
+_REPAIR = {"remediationMode": "repair", "probeFunctions": [f"{_FUNCTION}:probe"]}
+_CONFIGURATIONS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {**_REPAIR, "restartTargets": [f"arn:aws:ecs:{_HERE}:service/shop/orders"]},
+    {
+        **_REPAIR,
+        "probeFunctions": [f"{_FUNCTION}:other"],
+        "restartTargets": [f"{_FUNCTION}:api"],
+        "rotationFunctions": [f"{_FUNCTION}:rotate"],
+        "remediationScope": {"name": "shop/*"},
+    },
+    {
+        **_REPAIR,
+        "restartTargets": [f"arn:aws:ssm:{_HERE}:document/restart"],
+        "restartRoleArns": [f"arn:aws:iam::{ACCOUNT}:role/automation"],
+    },
+)
+_KEY = f"arn:aws:kms:{_HERE}:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
+_ROLE_POLICY, _FUNCTION_TYPE = "aws:iam/rolePolicy:RolePolicy", "aws:lambda/function:Function"
+_Grants = dict[str, dict[str, set[str]]]
+"""Role -> action -> resources, as an expectation names them."""
+
+
+def write_expectations(prod: Recording) -> str:
+    """The file of the prod stack's rules, environments and permissions."""
+    recordings = [prod, *(_deploy(configuration) for configuration in _CONFIGURATIONS[1:])]
+    encrypted = _deploy({**_CONFIGURATIONS[-1], "kmsKeyArn": _KEY})
+    used = sorted({event for events in RULE_EVENTS.values() for event in events})
+    document = {
+        "version": VERSION,
+        "rules": {short: _describe_rule(prod, short) for short in prod.outputs["rule_names"]},
+        "environments": _merge_environments(recordings),
+        "permissions": _list_permissions(
+            [_list_grants(recording) for recording in recordings], _list_grants(encrypted)
+        ),
+        "events": {name: json.loads((EVENTS / f"{name}.json").read_text()) for name in used},
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def write_policy() -> str:
+    """The policy of whoever runs the command."""
+    return f"```json\n{json.dumps(READ_ONLY_POLICY, indent=2)}\n```"
+
+
+def _deploy(configuration: Mapping[str, Any]) -> Recording:
+    config = {
+        f"rotation-guard:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in configuration.items()
+    }
+    return deploy_program({**stack_config("prod"), **config}, stack="prod")
+
+
+def _describe_rule(prod: Recording, short: str) -> dict[str, Any]:
+    targets = [
+        target.inputs["targetId"]
+        for target in prod.of_type("aws:cloudwatch/eventTarget:EventTarget")
+        if target.inputs["rule"] == prod.outputs["rule_names"][short]
+    ]
+    return {"targets": sorted(targets), "events": list(RULE_EVENTS[short])}
+
+
+def _merge_environments(recordings: Iterable[Recording]) -> dict[str, dict[str, str]]:
+    """Function -> variable -> output, of the variables that an output is the value of."""
+    merged: dict[str, dict[str, str]] = {}
+    for recording in recordings:
+        by_value = {value: name for name, value in reversed(recording.outputs.items()) if isinstance(value, str)}
+        for short, name in recording.outputs["function_names"].items():
+            variables = _find_function(recording, name).inputs["environment"]["variables"]
+            merged[short] = {
+                variable: by_value[value]
+                for variable, value in sorted(variables.items())
+                if variable.endswith(("_NAME", "_URL", "_ARN")) and value in by_value
+            }
+    return dict(sorted(merged.items()))
+
+
+def _list_permissions(plain: list[_Grants], encrypted: _Grants) -> dict[str, list[list[str]]]:
+    permissions: dict[str, list[list[str]]] = {}
+    for role in sorted({role for grants in plain for role in grants}):
+        grants = [of_roles[role] for of_roles in plain if role in of_roles]
+        rows: list[list[str]] = []
+        for action in sorted({action for granted in grants for action in granted}):
+            resources = [granted.get(action, set()) for granted in grants]
+            common, every = set.intersection(*resources), set.union(*resources)
+            needed = (common or {""}) if all(resources) else set()
+            # Of what settings choose only the functions of the stack can be named.
+            chosen = {resource if resource.startswith("{function:") else "" for resource in every - common}
+            rows += [[action, resource, ALWAYS] for resource in sorted(needed)]
+            rows += [[action, resource, BY_SETTINGS] for resource in sorted(chosen - needed)]
+        with_key = encrypted[role].keys() - plain[-1].get(role, {}).keys()
+        permissions[role] = rows + [[action, "", WITH_KEY] for action in sorted(with_key)]
+    return permissions
+
+
+def _list_grants(recording: Recording) -> _Grants:
+    names = _name_resources(recording)
+    [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
+    [schedule] = recording.of_type("aws:scheduler/schedule:Schedule")
+    roles = {
+        short: _find_function(recording, name).inputs["role"]
+        for short, name in recording.outputs["function_names"].items()
+    }
+    roles |= {"workflow": machine.inputs["roleArn"], "schedule": schedule.inputs["target"]["roleArn"]}
+    return {short: _grants_of(recording, arn.rpartition("/")[2], names) for short, arn in roles.items()}
+
+
+def _grants_of(recording: Recording, role_name: str, names: Mapping[str, str]) -> dict[str, set[str]]:
+    grants: dict[str, set[str]] = {}
+    for policy in recording.of_type(_ROLE_POLICY):
+        if policy.inputs["role"] != role_name:
+            continue
+        for statement in policy.policy():
+            for action in _listed(statement["Action"]):
+                resources = {_name_resource(arn, names, recording) for arn in _listed(statement["Resource"])}
+                grants.setdefault(action, set()).update(resources)
+    return grants
+
+
+def _name_resources(recording: Recording) -> dict[str, str]:
+    """ARN -> the output or function that stands for it, in braces."""
+    names: dict[str, str] = {}
+    for output, value in recording.outputs.items():
+        for resource in recording.custom():
+            known = (resource.outputs.get(key) for key in ("arn", "name", "url"))
+            if isinstance(value, str) and value in known and "arn" in resource.outputs:
+                names.setdefault(resource.outputs["arn"], f"{{{output}}}")
+    for short, name in recording.outputs["function_names"].items():
+        names[_find_function(recording, name).arn] = f"{{function:{short}}}"
+    return names
+
+
+def _name_resource(arn: str, names: Mapping[str, str], recording: Recording) -> str:
+    if arn in names:
+        return names[arn]
+    if any(resource.outputs.get("arn") == arn.removesuffix(":*") for resource in recording.custom()):
+        return ""
+    return re.sub(rf"^arn:aws:(\w+):{_HERE}:", r"arn:{partition}:\1:{region}:{account}:", arn)
+
+
+def _find_function(recording: Recording, name: str) -> Recorded:
+    [function] = [one for one in recording.of_type(_FUNCTION_TYPE) if one.outputs["name"] == name]
+    return function
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,60 @@
+"""What the stack of this release consists of, as `make docs` writes it from the program, which this does not import."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+ALWAYS, WITH_KEY, BY_SETTINGS = "always", "with a customer key", "by settings"
+"""When a permission is needed."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """An action that a role needs."""
+
+    action: str
+    resource: str
+    """An ARN with `{partition}`, `{region}` and `{account}`, or an output or function in braces that stands for one;
+    empty where settings choose the resource."""
+    when: str
+
+
+@dataclass(frozen=True)
+class ExpectedRule:
+    """A rule, where it leads, and what it is for."""
+
+    targets: Sequence[str]
+    """`failures`, `audit` and `remediation`."""
+    events: Mapping[str, Mapping[str, Any]]
+    """Recorded events that it matches, by name."""
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """The parts of the stack by short names."""
+
+    version: str
+    rules: Mapping[str, ExpectedRule]
+    environments: Mapping[str, Mapping[str, str]]
+    """Function -> variable -> the output that is its value."""
+    permissions: Mapping[str, Sequence[Permission]]
+    """Function, `workflow` or `schedule` -> what its role needs."""
+
+
+@cache
+def expectations() -> Expectations:
+    """The stack of this release."""
+    document = json.loads((files("rotation_guard.cli.doctor") / "expectations.json").read_text(encoding="utf-8"))
+    events = document["events"]
+    return Expectations(
+        document["version"],
+        {
+            short: ExpectedRule(rule["targets"], {name: events[name] for name in rule["events"]})
+            for short, rule in document["rules"].items()
+        },
+        document["environments"],
+        {role: [Permission(*row) for row in rows] for role, rows in document["permissions"].items()},
+    )

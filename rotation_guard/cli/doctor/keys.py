@@ -1,0 +1,132 @@
+"""The KMS keys of topics, queues and tables: enabled, and open to the services that need them.
+
+EventBridge and CloudWatch cannot publish to a topic that is encrypted with the key that AWS manages for SNS
+(https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .examination import Examination
+from .link import Check, Finding, broken, cannot_tell, note
+from .queues import DEAD_LETTERS, read_attributes
+from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
+from .tables import TABLES, read_table
+from .topics import find_publishers
+from .topics import read_attributes as read_topic
+
+_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+"""What a service needs that sends to an encrypted topic or queue (the same page)."""
+_AWS_MANAGED = ("alias/aws/sns", "alias/aws/sqs")
+_QUEUE_SENDERS = {
+    "audit_queue_url": "events.amazonaws.com",
+    "undelivered_events_dead_letters_url": "events.amazonaws.com",
+    "undelivered_notices_dead_letters_url": "sns.amazonaws.com",
+}
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """A key, what it encrypts, and the services that send there."""
+
+    key_id: str
+    resource: str
+    services: tuple[str, ...] = ()
+
+
+def list_checks(examination: Examination) -> Iterable[Check]:
+    """All keys in one link: which there are is known only once the rest is read."""
+    return [Check("key", "KMS", (lambda: _check(examination),))]
+
+
+def judge_key(key_id: str, description: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Whether a key can be used."""
+    if description is None:
+        yield broken(f"The key {key_id} does not exist.", "Set kmsKeyArn to a key that exists, and run `pulumi up`.")
+        return
+    metadata = description["KeyMetadata"]
+    state = metadata.get("KeyState")
+    if state == "PendingDeletion":
+        when = metadata.get("DeletionDate")
+        date = f" on {when:%Y-%m-%d}" if when else ""
+        yield broken(
+            f"The key {key_id} is scheduled for deletion{date}.",
+            f"Run `aws kms cancel-key-deletion --key-id {key_id}`, and then `aws kms enable-key --key-id {key_id}`.",
+        )
+    elif state != "Enabled":
+        yield broken(f"The key {key_id} is {state}.", f"Run `aws kms enable-key --key-id {key_id}`.")
+
+
+def judge_key_policy(key_id: str, policy: object, uses: Iterable[KeyUse], account: str) -> Iterator[Finding]:
+    """Whether the policy of a key admits the services that use it."""
+    statements = parse(policy or "")
+    context = {"aws:sourceaccount": account}
+    for service in sorted({service for use in uses for service in use.services}):
+        results = {decide(statements, Request(action, service=service, context=context)) for action in _ACTIONS}
+        if results <= {ALLOWED}:
+            continue
+        fix = f"Allow {' and '.join(_ACTIONS)} to {service} in the policy of the key {key_id}."
+        if UNKNOWN in results:
+            yield cannot_tell(
+                f"The policy of the key {key_id} has conditions for {service} that are not evaluated here.",
+                "Read the policy, or send a drill.",
+            )
+        else:
+            yield broken(f"The policy of the key {key_id} does not admit {service}.", fix)
+
+
+def judge_aws_managed(use: KeyUse) -> Iterator[Finding]:
+    """Whether services can send to what is encrypted with a key that AWS manages: they cannot."""
+    if use.services:
+        yield broken(
+            f"{use.resource} is encrypted with {use.key_id}, which shuts {', '.join(use.services)} out.",
+            "Encrypt it with a customer managed key, or not at all.",
+        )
+
+
+def _check(examination: Examination) -> Iterator[Finding]:
+    uses = list(_find_uses(examination))
+    by_key: dict[str, list[KeyUse]] = {}
+    for use in uses:
+        by_key.setdefault(use.key_id, []).append(use)
+    if not by_key:
+        yield note("No customer managed key is used.")
+    for key_id, of_key in sorted(by_key.items()):
+        if key_id.endswith(_AWS_MANAGED):
+            for use in of_key:
+                yield from judge_aws_managed(use)
+            continue
+        description = examination.read("kms:DescribeKey", KeyId=key_id)
+        yield from judge_key(key_id, description)
+        if description is not None and description["KeyMetadata"].get("KeyManager") != "AWS":
+            policy = examination.read_existing("kms:GetKeyPolicy", KeyId=description["KeyMetadata"]["Arn"])
+            yield from judge_key_policy(key_id, policy["Policy"], of_key, examination.account)
+
+
+def _find_uses(examination: Examination) -> Iterator[KeyUse]:
+    """The keys of the stack's topics, queues and tables."""
+    for topic in ("failures", "remediation", "critical", "alarms"):
+        if not examination.has(f"{topic}_topic_arn"):
+            continue
+        attributes = read_topic(examination, examination.output(f"{topic}_topic_arn")) or {}
+        if key_id := attributes.get("KmsMasterKeyId"):
+            yield KeyUse(key_id, f"The topic {topic}", tuple(find_publishers(examination, topic)))
+    for output in ("audit_queue_url", *DEAD_LETTERS.values()):
+        if not examination.has(output):
+            continue
+        attributes = read_attributes(examination, examination.output(output)) or {}
+        if key_id := attributes.get("KmsMasterKeyId"):
+            service = _QUEUE_SENDERS.get(output)
+            yield KeyUse(key_id, f"The queue of {output}", (service,) if service else ())
+    for output in TABLES.values():
+        table = read_table(examination, examination.output(output)) or {}
+        encryption = table.get("SSEDescription") or {}
+        if encryption.get("SSEType") == "KMS" and (key_id := encryption.get("KMSMasterKeyArn")):
+            yield KeyUse(key_id, f"The table of {output}")
+
+
+def uses_customer_key(examination: Examination) -> bool:
+    """Whether messages of the stack are encrypted with a customer managed key."""
+    attributes = read_attributes(examination, examination.output("undelivered_events_dead_letters_url")) or {}
+    return bool(attributes.get("KmsMasterKeyId"))

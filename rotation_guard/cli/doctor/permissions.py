@@ -1,0 +1,174 @@
+"""Drift between what the roles are granted and what they need.
+
+The policies are read and compared here. IAM's own simulator would also know permissions boundaries and policies of an
+organization, but not the conditions of a call; a boundary is therefore reported.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .examination import Examination
+from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission, expectations
+from .functions import read_configuration
+from .keys import uses_customer_key
+from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
+from .resource_policies import ALLOWED, UNKNOWN, Request, decide, list_actions, parse
+
+Statements = Sequence[Mapping[str, Any]]
+_PLACEHOLDER = re.compile(r"\{([^}]+)\}")
+_BY_CONDITION = ("Condition",)
+
+
+def list_checks(examination: Examination) -> Iterable[Check]:
+    """One for each role: of the functions, of the workflow and of the schedule."""
+    try:
+        functions = list(examination.names("function_names"))
+    except Unanswered as unanswered:
+        finding = unanswered.finding
+        yield Check("permissions", "all functions", (lambda: [finding],))
+        functions = []
+    for short in functions:
+        if short in expectations().permissions:
+            yield _build_check(examination, short, _role_of_function(examination, short))
+    yield _build_check(examination, "workflow", lambda: _find_workflow_role(examination))
+    yield _build_check(examination, "schedule", lambda: _find_schedule_role(examination))
+
+
+def judge_permissions(
+    role: str, statements: Statements, needed: Sequence[tuple[str, str]], possible: Iterable[str]
+) -> Iterator[Finding]:
+    """Whether a role is granted what it needs: pairs of an action and an ARN, or an empty text for any resource.
+
+    `possible` are actions that some setting brings. Conditions are not compared, but denials are.
+    """
+    unconditional = [_without_conditions(statement) for statement in statements]
+    missing, denied = [], []
+    for action, resource in needed:
+        result = decide(unconditional, Request(action, resource))
+        if result != ALLOWED:
+            missing.append(f"{action} on {resource}" if resource else action)
+        elif decide(statements, Request(action, resource)) == UNKNOWN and _is_denied(statements, action, resource):
+            denied.append(action)
+    if missing:
+        yield broken(f"The role {role} is not granted {', '.join(missing)}.", REDEPLOY)
+    if denied:
+        yield cannot_tell(
+            f"The role {role} is denied {', '.join(denied)} under conditions that are not evaluated here.",
+            "Read the policies of the role.",
+        )
+    known = {action.lower() for action, _ in needed} | {action.lower() for action in possible}
+    extra = [action for action in list_actions(statements) if action.lower() not in known]
+    if extra:
+        yield note(f"The role {role} is also granted {', '.join(extra)}.")
+
+
+def _without_conditions(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A grant without its conditions, which are about calls; a denial keeps them."""
+    if statement.get("Effect") != "Allow":
+        return statement
+    return {name: value for name, value in statement.items() if name not in _BY_CONDITION}
+
+
+def _is_denied(statements: Statements, action: str, resource: str) -> bool:
+    denials = [{**statement, "Effect": "Allow"} for statement in statements if statement.get("Effect") == "Deny"]
+    return decide(denials, Request(action, resource)) != "denied"
+
+
+def _build_check(examination: Examination, short: str, find_role: Callable[[], str | None]) -> Check:
+    def check() -> Iterator[Finding]:
+        role_arn = find_role()
+        if role_arn is None:
+            raise Unanswered(cannot_tell(f"What uses the role of {short} does not exist.", "Repair its link first."))
+        role = role_arn.rpartition("/")[2]
+        statements = list(_read_statements(examination, role))
+        permissions = expectations().permissions[short]
+        needed = [
+            (permission.action, resource)
+            for permission in permissions
+            if (resource := _resolve(examination, permission)) is not None
+        ]
+        possible = [permission.action for permission in permissions]
+        yield from _judge_attached(examination, role)
+        yield from judge_permissions(role, statements, needed, possible)
+
+    return Check("permissions", short, (check,))
+
+
+def _judge_attached(examination: Examination, role: str) -> Iterator[Finding]:
+    """What else decides about the role's calls."""
+    attached = examination.read("iam:ListAttachedRolePolicies", RoleName=role) or {}
+    names = [policy["PolicyName"] for policy in attached.get("AttachedPolicies", [])]
+    if names:
+        yield note(f"The role {role} also has the managed policies {', '.join(names)}, which are not read here.")
+    described = examination.read("iam:GetRole", RoleName=role)
+    boundary = ((described or {}).get("Role", {}).get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+    if boundary:
+        yield note(f"The permissions boundary {boundary} may withdraw what the role {role} is granted.")
+
+
+def _read_statements(examination: Examination, role: str) -> Iterator[Mapping[str, Any]]:
+    """The statements of a role's inline policies."""
+    listed = examination.read("iam:ListRolePolicies", RoleName=role)
+    if listed is None:
+        raise Unanswered(broken(f"The role {role} does not exist."))
+    for policy in listed["PolicyNames"]:
+        response = examination.read_existing("iam:GetRolePolicy", RoleName=role, PolicyName=policy)
+        yield from parse(response["PolicyDocument"])
+
+
+def _resolve(examination: Examination, permission: Permission) -> str | None:
+    """The ARN that a permission is needed on; empty for any, None if it is not needed."""
+    if permission.when == WITH_KEY:
+        return "" if uses_customer_key(examination) else None
+    if permission.when == BY_SETTINGS:
+        # Settings choose functions of the stack, which the outputs name; what else they choose is not known.
+        short = permission.resource.removeprefix("{function:").removesuffix("}")
+        if short not in examination.names("function_names"):
+            return None
+    elif permission.when != ALWAYS:
+        return None
+    match = _PLACEHOLDER.fullmatch(permission.resource)
+    if match:
+        return _find_arn(examination, match[1])
+    place = {"partition": examination.partition, "region": examination.region, "account": examination.account}
+    return _PLACEHOLDER.sub(lambda found: place[found[1]], permission.resource)
+
+
+def _find_arn(examination: Examination, name: str) -> str | None:
+    """The ARN that an output or a function stands for; None if the stack does not have it."""
+    if name.startswith("function:"):
+        return examination.function_arn(name.removeprefix("function:"))
+    if not examination.has(name):
+        return None
+    value = examination.output(name)
+    if name.endswith("_url"):
+        return examination.queue_arn(name)
+    if name.endswith("_table_name") or name == "table_name":
+        existing = examination.deployment.outputs.get("existing_arns") or {}
+        return existing.get(f"{name.removesuffix('_name')}_arn") or examination.arn("dynamodb", f"table/{value}")
+    if name == "kill_switch_parameter_name":
+        return examination.arn("ssm", f"parameter/{value.removeprefix('/')}")
+    return value
+
+
+def _role_of_function(examination: Examination, short: str) -> Callable[[], str | None]:
+    def find() -> str | None:
+        configuration = read_configuration(examination, short)
+        return None if configuration is None else configuration["Role"]
+
+    return find
+
+
+def _find_workflow_role(examination: Examination) -> str | None:
+    machine = examination.read("states:DescribeStateMachine", stateMachineArn=examination.output("state_machine_arn"))
+    return None if machine is None else machine["roleArn"]
+
+
+def _find_schedule_role(examination: Examination) -> str | None:
+    schedule = examination.read(
+        "scheduler:GetSchedule",
+        Name=examination.output("schedule_name"),
+        GroupName=examination.output("schedule_group_name"),
+    )
+    return None if schedule is None else schedule["Target"]["RoleArn"]

@@ -1,0 +1,171 @@
+"""The EventBridge rules: they exist, are enabled, match what AWS sends, and lead where they should."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .examination import Examination
+from .expectations import ExpectedRule, expectations
+from .link import Check, Finding, Unanswered, broken, note
+
+EXTRA = "extra-"
+"""How the short names of rules begin that the configuration adds."""
+_ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+"""https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html"""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a rule leads."""
+
+    name: str
+    arn: str
+
+
+def list_checks(examination: Examination) -> Iterable[Check]:
+    """One for each rule of the stack."""
+    try:
+        names = examination.names("rule_names")
+    except Unanswered as unanswered:
+        finding = unanswered.finding
+        return [Check("rule", "all rules", (lambda: [finding],))]
+    missing = sorted(expectations().rules.keys() - names.keys())
+    checks = [_build_check(examination, short, name) for short, name in names.items()]
+    if missing:
+        reason = f"The stack has no rule {', '.join(missing)}."
+        checks.append(Check("rule", "all rules", (lambda: [broken(reason)],)))
+    return checks
+
+
+def judge_rule(name: str, rule: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Whether a rule exists and is enabled."""
+    if rule is None:
+        yield broken(f"The rule {name} does not exist.")
+    elif rule.get("State") not in _ENABLED:
+        yield broken(
+            f"The rule {name} is {rule.get('State')}.",
+            f"Run `aws events enable-rule --name {name}{_bus_option(rule)}`.",
+        )
+
+
+def judge_targets(
+    name: str, targets: Sequence[Mapping[str, Any]], destinations: Sequence[Destination], dead_letters_arn: str
+) -> Iterator[Finding]:
+    """Whether a rule leads to these destinations, and what they do not take to the dead-letter queue."""
+    by_arn = {target["Arn"]: target for target in targets}
+    for destination in destinations:
+        target = by_arn.get(destination.arn)
+        if target is None:
+            yield broken(f"The rule {name} has no target {destination.name} ({destination.arn}).")
+            continue
+        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if not queue:
+            yield broken(f"The target {destination.name} of the rule {name} has no dead-letter queue.")
+        elif queue != dead_letters_arn:
+            yield broken(
+                f"The dead letters of the target {destination.name} of the rule {name} go to {queue}, and not to "
+                f"{dead_letters_arn}."
+            )
+
+
+def judge_matches(name: str, results: Mapping[str, bool]) -> Iterator[Finding]:
+    """Whether a rule matches the recorded events that it is for, by the name of each."""
+    unmatched = [event for event, is_match in results.items() if not is_match]
+    if unmatched:
+        yield broken(f"The pattern of the rule {name} does not match the recorded events {', '.join(unmatched)}.")
+
+
+def find_rules_of(examination: Examination, destination: Destination) -> dict[str, str]:
+    """The rules that should lead to a destination, by short name, with their ARNs.
+
+    Of rules that the configuration adds, those that lead there; one that cannot be read is left out.
+    """
+    rules = {}
+    for short, name in examination.names("rule_names").items():
+        expected = expectations().rules.get(short)
+        if expected is None:
+            leads = _leads_to(examination, name, destination.arn)
+        else:
+            leads = destination.name in expected.targets
+        if leads:
+            rules[short] = examination.rule_arn(short)
+    return rules
+
+
+def find_destination(examination: Examination, name: str) -> Destination:
+    """What a destination of the program is in this deployment."""
+    if name == "failures":
+        return Destination(name, examination.output("failures_topic_arn"))
+    if name == "audit":
+        return Destination(name, examination.queue_arn("audit_queue_url"))
+    return Destination(name, examination.function_arn("start"))
+
+
+def _build_check(examination: Examination, short: str, name: str) -> Check:
+    expected = expectations().rules.get(short)
+
+    def check_rule() -> Iterator[Finding]:
+        yield from judge_rule(name, examination.read("events:DescribeRule", **_rule(examination, name)))
+        if expected is None and not short.startswith(EXTRA):
+            yield note(f"This release does not know the rule {short}.")
+
+    def check_targets() -> Iterator[Finding]:
+        if examination.read("events:DescribeRule", **_rule(examination, name)) is None:
+            return
+        targets = _read_targets(examination, name)
+        if expected is None:
+            found = [Destination(target["Id"], target["Arn"]) for target in targets]
+            if not found:
+                yield broken(f"The rule {name} has no target.")
+        else:
+            found = [find_destination(examination, target) for target in expected.targets]
+        yield from judge_targets(name, targets, found, examination.queue_arn("undelivered_events_dead_letters_url"))
+
+    def check_pattern() -> Iterator[Finding]:
+        rule = examination.read("events:DescribeRule", **_rule(examination, name))
+        if rule is not None and expected is not None:
+            yield from judge_matches(name, _test_pattern(examination, rule, expected))
+
+    return Check("rule", short, (check_rule, check_targets, check_pattern))
+
+
+def _test_pattern(examination: Examination, rule: Mapping[str, Any], expected: ExpectedRule) -> dict[str, bool]:
+    """Whether EventBridge itself says that the deployed pattern matches each event."""
+    pattern = rule.get("EventPattern") or "{}"
+    return {
+        name: examination.read_existing(
+            "events:TestEventPattern", EventPattern=pattern, Event=json.dumps(_address(examination, event))
+        )["Result"]
+        for name, event in expected.events.items()
+    }
+
+
+def _address(examination: Examination, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recorded event as this stack gets it: what the product reports itself names the stack's table of incidents."""
+    detail = dict(event["detail"])
+    if "incidents_table" in detail:
+        detail["incidents_table"] = examination.output("incidents_table_name")
+    return {**event, "account": examination.account, "region": examination.region, "detail": detail}
+
+
+def _leads_to(examination: Examination, name: str, arn: str) -> bool:
+    try:
+        return arn in {target["Arn"] for target in _read_targets(examination, name)}
+    except Unanswered:
+        return False
+
+
+def _read_targets(examination: Examination, name: str) -> Sequence[Mapping[str, Any]]:
+    bus = examination.output("event_bus_name")
+    response = examination.read("events:ListTargetsByRule", Rule=name, EventBusName=bus)
+    return () if response is None else response["Targets"]
+
+
+def _rule(examination: Examination, name: str) -> dict[str, str]:
+    return {"Name": name, "EventBusName": examination.output("event_bus_name")}
+
+
+def _bus_option(rule: Mapping[str, Any]) -> str:
+    bus = rule.get("EventBusName", "default")
+    return "" if bus == "default" else f" --event-bus-name {bus}"
