@@ -15,7 +15,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from .errors import Unreachable
+from .errors import Refused, Unreachable
 
 CONNECTIONS = 16
 """Concurrent calls of one command."""
@@ -91,7 +91,8 @@ def translate_aws_errors(session: AwsSession, context: str = "") -> Generator[No
         response = error.response.get("Error", {})
         message = " ".join(str(response.get("Message") or "").split())
         prefix = f"{context}: " if context else ""
-        raise Unreachable(f"{prefix}{error.operation_name} was refused: {response.get('Code')}: {message}") from None
+        code = str(response.get("Code"))
+        raise Refused(f"{prefix}{error.operation_name} was refused: {code}: {message}", code) from None
     except EndpointConnectionError:
         hint = " `make up` starts one." if session.endpoint_url else ""
         raise Unreachable(f"{session.description} does not answer.{hint}") from None

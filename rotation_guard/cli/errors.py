@@ -20,6 +20,15 @@ class Unreachable(CommandError):
     """AWS or the deployment does not answer, or refuses the call."""
 
 
+class Refused(Unreachable):
+    """AWS refused a call."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+        """AWS's error code."""
+
+
 class ListingDenied(CommandError):
     """The caller may not list secrets, so there is nothing to evaluate."""
 

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from ..aws import AwsSession
-from .link import Unanswered, cannot_tell
+from .link import Finding, Unanswered, cannot_tell
 
 ACTIONS = frozenset(
     {
@@ -126,7 +126,11 @@ class AwsReader:
                 return client.get_paginator(method).paginate(**parameters).build_full_result()
             return getattr(client, method)(**parameters)
         except ClientError as error:
-            return self._explain(action, error)
+            response = error.response.get("Error", {})
+            code = str(response.get("Code"))
+            if code in _MISSING:
+                return None
+            raise Unanswered(explain_refusal(action, code, _join(response.get("Message") or ""))) from None
         except EndpointConnectionError:
             raise Unanswered(
                 cannot_tell(f"{self._session.description} does not answer {action}.", "Check the network, and retry.")
@@ -136,27 +140,22 @@ class AwsReader:
                 cannot_tell(f"{action} cannot be called: {_join(error)}.", "Repair what the sentence names.")
             ) from None
 
-    def _explain(self, action: str, error: ClientError) -> None:
-        """Return if what the call names does not exist; otherwise raise Unanswered."""
-        response = error.response.get("Error", {})
-        code, message = str(response.get("Code")), _join(response.get("Message") or "")
-        if code in _MISSING:
-            return
-        if code in _DENIED or "not authorized to perform" in message:
-            finding = cannot_tell(
-                f"The caller may not call {action}.", f"Allow {action} to the caller (docs/doctor.md has the policy)."
-            )
-        elif code in _THROTTLED:
-            finding = cannot_tell(f"AWS throttles {action}.", "Run it again in a minute.")
-        else:
-            finding = cannot_tell(f"{action} was refused: {code}: {message.rstrip('.')}.", "Run it again.")
-        raise Unanswered(finding) from None
-
     def _client(self, service: str) -> Any:
         with self._creating:
             if service not in self._clients:
                 self._clients[service] = self._session.client(service)
             return self._clients[service]
+
+
+def explain_refusal(action: str, code: str, message: str) -> Finding:
+    """Why a call was not answered, by AWS's error code; a permission that the caller lacks is named."""
+    if code in _DENIED or "not authorized to perform" in message:
+        return cannot_tell(
+            f"The caller may not call {action}.", f"Allow {action} to the caller (docs/doctor.md has the policy)."
+        )
+    if code in _THROTTLED:
+        return cannot_tell(f"AWS throttles {action}.", "Run it again in a minute.")
+    return cannot_tell(f"{action} was refused: {code}: {message.rstrip('.')}.", "Run it again.")
 
 
 def _join(text: object) -> str:

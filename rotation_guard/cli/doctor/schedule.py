@@ -1,12 +1,15 @@
 """The schedule of the audit, and the runs that it started."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 from ..audit_history import RunHistory, runs_until
+from ..errors import Refused
 from ..tables import AuditTables
+from .aws_reader import RUNS_ACTION, explain_refusal
 from .examination import Examination
-from .link import Check, Finding, broken, cannot_tell, note
+from .link import Check, Finding, Unanswered, broken, cannot_tell, note
 from .resource_policies import to_list
 
 _RUN = "Run `rotation-guard audit run`, and read the log of the function check."
@@ -86,12 +89,23 @@ class _History:
 
     def __init__(self, examination: Examination) -> None:
         self._examination = examination
+        self._lock = Lock()
+        self._runs: RunHistory | None = None
 
     def read(self) -> RunHistory:
-        """The runs until now. Raises Unanswered, CommandError."""
-        examination = self._examination
-        tables = AuditTables(examination.deployment)
-        return runs_until(tables, examination.now, examination.now, examination.output("schedule_expression"))
+        """The runs until now, read once. Raises Unanswered, CommandError."""
+        with self._lock:
+            if self._runs is None:
+                self._runs = self._read()
+            return self._runs
+
+    def _read(self) -> RunHistory:
+        now, outputs = self._examination.now, self._examination.deployment.outputs
+        try:
+            tables = AuditTables(self._examination.deployment)
+            return runs_until(tables, now, now, outputs.get("schedule_expression"))
+        except Refused as refused:
+            raise Unanswered(explain_refusal(RUNS_ACTION, refused.code, str(refused))) from None
 
 
 def _check_schedule(examination: Examination) -> Iterator[Finding]:
