@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from rotation_guard.domain.control_characters import escape_control_characters
 
-from .commands import audit, incidents, remediation
+from .commands import audit, dead_letters, incidents, remediation
 from .commands.doctor import DOCTOR
 from .commands.report import EXEMPTIONS, REPORT
 from .commands.scan import COLLECT, SCAN
@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": DOCTOR,
 }
 _HELP_OPTIONS = ["-h", "--help"]
+_LISTING = incidents.DEFAULT
 _EXIT_CODES = f"""
 
 Exit codes:
@@ -60,7 +61,7 @@ class _MainGroup(TyperGroup):
             return super().invoke(ctx)
 
 
-class _IncidentsGroup(TyperGroup):
+class _ListingGroup(TyperGroup):
     """A group whose command `list` is the default."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -68,7 +69,7 @@ class _IncidentsGroup(TyperGroup):
         is_option = bool(args) and args[0].startswith("-") and args[0] not in _HELP_OPTIONS
         # Completion parses the words before the incomplete one, which may be the name of a command.
         if is_option or not (args or ctx.resilient_parsing):
-            args = [incidents.DEFAULT, *args]
+            args = [_LISTING, *args]
         return super().parse_args(ctx, args)
 
 
@@ -101,7 +102,7 @@ def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Command]], ...]:
             typer.Typer(
                 name="incidents",
                 help="List and explain incidents, and release suspended secrets.",
-                cls=_IncidentsGroup,
+                cls=_ListingGroup,
                 epilog=_epilog(("rotation-guard incidents --since 30d", "rotation-guard incidents show orders/db")),
             ),
             incidents.COMMANDS,
@@ -114,6 +115,15 @@ def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Command]], ...]:
                 epilog=_epilog(("rotation-guard remediation status",)),
             ),
             remediation.COMMANDS,
+        ),
+        (
+            typer.Typer(
+                name="dead-letters",
+                help="Show what could not be delivered or handled, and send it again.",
+                cls=_ListingGroup,
+                epilog=_epilog(("rotation-guard dead-letters", "rotation-guard dead-letters redrive")),
+            ),
+            dead_letters.COMMANDS,
         ),
     )
 

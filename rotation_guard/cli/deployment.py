@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,13 @@ class Write:
         """A sentence that names the deployment, its account and its Region."""
         return f"Deployment: {self.deployment.description}."
 
-    def announce(self) -> None:
-        """Print the target and the caller before anything is written.
+    def announce(self, show: Callable[[str], None] = echo) -> None:
+        """Print the target and the caller before anything is written; `show` prints them where no report goes.
 
         Raises Unreachable if the output cannot be written, so that nothing happens unseen.
         """
         try:
-            echo(f"{self.target} Caller: {self.caller_arn}.")
+            show(f"{self.target} Caller: {self.caller_arn}.")
         except OSError as error:
             discard_output()
             raise Unreachable(f"The output cannot be written: {error.strerror}. Nothing else was written.") from None
@@ -147,14 +147,20 @@ def require_account(deployment: Deployment, account_id: str | None) -> None:
 
 
 def begin_write(
-    stack_outputs: str | None, local: bool, profile: str | None, region: str | None, reason: str | None
+    stack_outputs: str | None,
+    local: bool,
+    profile: str | None,
+    region: str | None,
+    reason: str | None,
+    *,
+    is_reason_required: bool = True,
 ) -> Write:
     """Resolve the deployment of a command that writes, and check the reason and the caller's account and Region.
 
     Raises CommandError before anything is written.
     """
     deployment = resolve_deployment(stack_outputs, local, profile, region, for_writing=True)
-    checked_reason = _require_reason(reason)
+    checked_reason = "" if reason is None and not is_reason_required else _require_reason(reason)
     return Write(deployment, check_credentials(deployment, "; nothing was written"), checked_reason)
 
 

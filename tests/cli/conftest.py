@@ -12,9 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.dead_letters import reception
 from rotation_guard.domain.timestamps import to_iso
 from tests.moto_aws import empty_account
 
+from .dead_letter_stack import DeadLetterStack
 from .stacks import ARN, LOCAL_ENDPOINT, AuditStack, RemediationStack
 
 NOW = "2026-03-01T12:00:00Z"
@@ -191,3 +193,13 @@ def aws_error(code: str) -> dict[str, Any]:
 def names(answer: Any) -> list[str]:
     """The names of the secrets of a report, in order."""
     return [secret["secret_name"] for secret in answer["secrets"]]
+
+
+@pytest.fixture
+def dead_letters(
+    stack: RemediationStack, shared_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> DeadLetterStack:
+    """The same stack with dead-letter queues, which are empty."""
+    # moto waits for messages as long as it is asked to, and has none but those of the test.
+    monkeypatch.setattr(reception, "WAIT_SECONDS", 0)
+    return DeadLetterStack(stack, shared_client)

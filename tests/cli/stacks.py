@@ -26,8 +26,8 @@ class AuditStack:
     def __init__(self, directory: Path, dynamodb: Any) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        """Responses that replace those of moto, by operation; with `Error`, a refusal."""
+        self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
+        """Responses that replace those of moto, by operation; with `Error`, a refusal. With None, moto answers."""
         self._dynamodb = dynamodb
         self.outputs = directory / "outputs.json"
         self.outputs.write_text(
@@ -104,6 +104,8 @@ class AuditStack:
         if model.name not in self.answers:
             return None
         answer = self.answers[model.name](context["request"])
+        if answer is None:
+            return None
         return AWSResponse("", 400 if "Error" in answer else 200, {}, None), answer
 
     def calls_of(self, operation: str, table: str | None = None) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The dead-letter queues of a deployment: reading them, sending messages again, and discarding messages."""
