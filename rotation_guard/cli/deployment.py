@@ -76,13 +76,13 @@ class Write:
         """A sentence that names the deployment, its account and its Region."""
         return f"Deployment: {self.deployment.description}."
 
-    def announce(self, show: Callable[[str], None] = echo) -> None:
-        """Print the target and the caller before anything is written; `show` prints them where no report goes.
+    def announce(self, show: Callable[[str], None] | None = None) -> None:
+        """Print the target and the caller before anything is written; `show` prints them elsewhere than `echo`.
 
         Raises Unreachable if the output cannot be written, so that nothing happens unseen.
         """
         try:
-            show(f"{self.target} Caller: {self.caller_arn}.")
+            (show or echo)(f"{self.target} Caller: {self.caller_arn}.")
         except OSError as error:
             discard_output()
             raise Unreachable(f"The output cannot be written: {error.strerror}. Nothing else was written.") from None

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from rotation_guard.cli import __main__ as console
 from rotation_guard.cli import errors, identity
-from rotation_guard.cli.commands import audit, incidents, remediation
+from rotation_guard.cli.commands import audit, dead_letters, incidents, remediation
 from rotation_guard.cli.formats import Format
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 from rotation_guard.domain.remediation.incidents import Outcome
@@ -19,6 +19,7 @@ COMMANDS = {
     **{(name,): command for name, command in console.COMMANDS.items()},
     **{("audit", name): command for name, command in audit.COMMANDS.items()},
     **{("incidents", name): command for name, command in incidents.COMMANDS.items()},
+    **{("dead-letters", name): command for name, command in dead_letters.COMMANDS.items()},
     **{("remediation", name): command for name, command in remediation.COMMANDS.items()},
 }
 EXAMPLES = [(words, example) for words, command in COMMANDS.items() for example in command.examples]

@@ -22,7 +22,7 @@ from ..formats import Format, write_report
 from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs
 from ..parsing import utc_now
 from ..report import Report
-from ..terminal import echo, print_error
+from ..terminal import print_error
 
 DEFAULT = "list"
 _READ_LIMIT = 1_000
@@ -277,7 +277,7 @@ def _parse_selection(
 
 
 def _announce(write: Write, output_format: Format) -> None:
-    write.announce(echo if output_format is Format.TABLE else print_error)
+    write.announce(None if output_format is Format.TABLE else print_error)
 
 
 def _finish_outcomes(
