@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.arn import ArnParseError, parse_arn
+from ministack.core.responses import new_uuid
 from ministack.services import eventbridge, lambda_svc, sns, sqs, stepfunctions
 
 from . import dead_letters, lambda_service
@@ -72,6 +73,19 @@ class Delivery:
     rule_arn: str
     began_at: float = field(default_factory=time.time)
     attempts: int = 0
+
+    def describe_sender(self) -> dict[str, str]:
+        """The attributes of a dead letter that say who sent it: a rule or a schedule
+        (https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html)."""
+        if ":schedule/" not in self.rule_arn:
+            return {"RULE_ARN": self.rule_arn}
+        scheduled_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began_at))
+        return {
+            "SCHEDULE_ARN": self.rule_arn,
+            "SCHEDULED_TIME": scheduled_at,
+            "EXECUTION_ID": new_uuid(),
+            "IS_PAYLOAD_TRUNCATED": "false",
+        }
 
     def publish(self, rule_metric: str | None, schedule_metric: str | None) -> None:
         """Count one in the metric of EventBridge or of Scheduler; None where the service has no such metric."""
@@ -133,8 +147,10 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
         retries = policy.get("MaximumRetryAttempts", RETRIES)
         age = policy.get("MaximumEventAgeInSeconds", AGE_SECONDS)
         wait = min(_first_wait_seconds * 2 ** (delivery.attempts - 1), _longest_wait_seconds)
-        if delivery.attempts > retries or time.time() + wait - delivery.began_at > age:
-            _give_up(delivery, payload, INTERNAL_ERROR, str(error))
+        if delivery.attempts > retries:
+            _give_up(delivery, payload, INTERNAL_ERROR, str(error), "MaximumRetryAttempts")
+        elif time.time() + wait - delivery.began_at > age:
+            _give_up(delivery, payload, INTERNAL_ERROR, str(error), "MaximumEventAgeInSeconds")
         else:
             context = contextvars.copy_context()
             later = threading.Timer(wait, context.run, (_attempt, deliver, target, payload, *options))
@@ -142,15 +158,18 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
             later.start()
 
 
-def _give_up(delivery: Delivery, payload: str, code: str, reason: str) -> None:
+def _give_up(delivery: Delivery, payload: str, code: str, reason: str, exhausted: str = "") -> None:
+    """Send an event to the target's dead-letter queue; `exhausted` is the limit that ended the retries, if one did."""
     arn, retries = delivery.target.get("Arn", ""), delivery.attempts - 1
     _log.warning("%s: not delivered to %s after %d retries: %s", delivery.rule_arn, arn, retries, reason)
     delivery.publish("Invocations", "InvocationDroppedCount")
     delivery.publish("FailedInvocations", None)
     queue = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
     if queue:
-        attributes = {"RULE_ARN": delivery.rule_arn, "TARGET_ARN": arn, "ERROR_CODE": code, "ERROR_MESSAGE": reason}
-        if dead_letters.send(queue, payload, {**attributes, "RETRY_ATTEMPTS": str(retries)}):
+        attributes = {"TARGET_ARN": arn, "ERROR_CODE": code, "ERROR_MESSAGE": reason, "RETRY_ATTEMPTS": str(retries)}
+        if exhausted:
+            attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
+        if dead_letters.send(queue, payload, attributes | delivery.describe_sender()):
             delivery.publish("InvocationsSentToDlq", "InvocationsSentToDeadLetterCount")
         else:
             delivery.publish("InvocationsFailedToBeSentToDlq", "InvocationsFailedToBeSentToDeadLetterCount")

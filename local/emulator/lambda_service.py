@@ -117,7 +117,7 @@ class _LambdaService:
             # A function's dead-letter queue receives the event only.
             body = result.get("body")
             reason = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
-            attributes = {"ErrorCode": "200", "ErrorMessage": reason[:1024]}
+            attributes = {"RequestID": lambda_svc.new_uuid(), "ErrorCode": "200", "ErrorMessage": reason[:1024]}
             if not dead_letters.send(queue, json.dumps(invocation.event), attributes):
                 _publish(name, "DeadLetterErrors", 1)
         elif other := destination or queue:

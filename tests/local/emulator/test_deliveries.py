@@ -99,6 +99,7 @@ def test_an_event_is_a_dead_letter_after_its_targets_retries(failing, retries):
     assert bodies(DEAD_LETTERS)[0]["detail"] == {"number": 7}
     assert (read_attributes()["RETRY_ATTEMPTS"], read_attributes()["ERROR_MESSAGE"]) == (str(retries), "no answer")
     assert (read_attributes()["RULE_ARN"], read_attributes()["TARGET_ARN"]) == (RULE["Arn"], QUEUE)
+    assert read_attributes()["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
 
 
 def test_an_event_that_is_too_old_for_a_retry_is_a_dead_letter(failing):
@@ -106,6 +107,7 @@ def test_an_event_that_is_too_old_for_a_retry_is_a_dead_letter(failing):
     eventbridge._invoke_target(target(MaximumEventAgeInSeconds=0), EVENT, RULE)
     eventually(lambda: bodies(DEAD_LETTERS), "the dead letter")
     assert len(attempts) == 1
+    assert read_attributes()["EXHAUSTED_RETRY_CONDITION"] == "MaximumEventAgeInSeconds"
 
 
 def test_two_deliveries_at_once_keep_their_own_counts(failing):
@@ -130,6 +132,10 @@ def test_a_schedule_whose_target_is_missing_sends_a_dead_letter():
         scheduler.reset()
     assert bodies(DEAD_LETTERS) == [{"run": 1}]
     assert (read_attributes()["TARGET_ARN"], read_attributes()["ERROR_CODE"]) == (gone, "NO_RESOURCE")
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+    assert read_attributes()["SCHEDULE_ARN"].endswith(":schedule/default/audit")
+    assert {"EXECUTION_ID", "SCHEDULED_TIME", "IS_PAYLOAD_TRUNCATED"} <= read_attributes().keys()
+    assert "RULE_ARN" not in read_attributes()
 
 
 @pytest.fixture
