@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ def deny_start(stack: RunningStack) -> Generator[None]:
 
 
 @contextmanager
-def missing_queue(stack: RunningStack) -> Iterator[str]:
+def missing_queue(stack: RunningStack) -> Generator[str]:
     """A queue that does not exist, as another target of a rule of the stack; yields its name."""
     events, name = stack.client("events"), f"missing-{uuid.uuid4()}"
     rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if "anything-but" in rule.get("EventPattern", ""))

@@ -32,7 +32,7 @@ MESSAGE_COLUMNS = (
     "occurred_at",
 )
 CAUSE_COLUMNS = ("cause", "count", "queues", "oldest_at", "explanation", "remedy", "source")
-_TABLE_COLUMNS = (Column("QUEUE"), Column("CAUSE"), Column("COUNT", is_number=True), Column("OLDEST, UTC"))
+_TABLE_COLUMNS = (Column("QUEUE, CAUSE"), Column("COUNT", is_number=True), Column("OLDEST, UTC"))
 _CAUSE_TABLE_COLUMNS = (Column("CAUSE"), Column("COUNT", is_number=True), Column("OLDEST, UTC"))
 _SHOWN_IDS = 3
 """Ids of messages that a row of the table lists."""
@@ -152,24 +152,23 @@ def format_iso(time: datetime | None) -> str | None:
 
 
 def _queue_rows(reading: QueueReading) -> Iterator[Row]:
+    """One row for each cause; the cause is part of the name, whose column gives way in a narrow terminal."""
     name, state = reading.queue.name, reading.state
     if state is None:
-        yield Row(name, [("unreadable", RED), ("", PLAIN), ("", PLAIN)])
+        yield Row(f"{name}, unreadable", [("", PLAIN), ("", PLAIN)])
         return
     groups = group_by_cause(reading.letters)
     for group in groups:
-        notes = " ".join([group.cause.explanation, _list_ids(group.letters)])
-        yield Row(
-            name,
-            [(group.cause.code, PLAIN), (str(len(group.letters)), RED), (format_time(group.oldest_at), PLAIN)],
-            notes,
-        )
-    if state.in_flight or state.delayed:
-        notes = "Somebody has received them, so they are hidden for now." if state.in_flight else ""
-        count = str(state.in_flight + state.delayed)
-        yield Row(name, [("in flight" if state.in_flight else "delayed", PLAIN), (count, YELLOW), ("", PLAIN)], notes)
-    elif not groups:
-        yield Row(name, [("", PLAIN), ("0", PLAIN), ("", PLAIN)])
+        cells = [(str(len(group.letters)), RED), (format_time(group.oldest_at), PLAIN)]
+        notes = f"{group.cause.explanation} {_list_ids(group.letters)}"
+        yield Row(f"{name}, {group.cause.code}", cells, notes)
+    if state.in_flight:
+        notes = "Somebody has received them, so they are hidden for now."
+        yield Row(f"{name}, in flight", [(str(state.in_flight), YELLOW), ("", PLAIN)], notes)
+    if state.delayed:
+        yield Row(f"{name}, delayed", [(str(state.delayed), YELLOW), ("", PLAIN)])
+    if not (groups or state.in_flight or state.delayed):
+        yield Row(name, [("0", PLAIN), ("", PLAIN)])
 
 
 def _queue_json(reading: QueueReading) -> dict[str, Any]:

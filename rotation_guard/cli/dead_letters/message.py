@@ -73,8 +73,14 @@ def _facts(letter: DeadLetter, fields: dict[str, Any]) -> Iterator[tuple[str, st
     yield "Error message", letter.error_message
     yield "Retries", ", ".join(part for part in (letter.retries, letter.exhausted_condition) if part)
     yield "Redrive", fields["redrive"]
+    shown = {
+        *(value for value in fields.values() if isinstance(value, str)),
+        letter.retries,
+        letter.exhausted_condition,
+    } - {None}
     for name, value in sorted(letter.attributes.items()):
-        yield f"Attribute {name}", value
+        if value not in shown:
+            yield f"Attribute {name}", value
     more = f" ... ({len(letter.body)} characters; --format json shows all)" if len(letter.body) > _SHOWN_BODY else ""
     yield "Body", f"{letter.body[:_SHOWN_BODY]}{more}"
 

@@ -29,7 +29,7 @@ class Selection:
     @property
     def is_empty(self) -> bool:
         """Whether every message meets it."""
-        return not (self.queues or self.causes or self.secrets or self.older_than or self.message_ids)
+        return not (self.queues or self.causes or self.secrets or self.message_ids or self.older_than is not None)
 
     def includes(self, letter: DeadLetter, now: datetime) -> bool:
         """Whether this message meets every filter but that of queues, which decides what is read."""

@@ -26,7 +26,7 @@ from tests.paths import ROOT
 from tests.preloaded_commands import preload
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
-UNKNOWN_HERE = ("ssm describe-automation-executions", "sqs start-message-move-task")
+UNKNOWN_HERE = ("ssm describe-automation-executions",)
 """Operations that the local AWS does not implement: that the AWS CLI sends them proves the command."""
 COMMANDS = read_commands(PAGE)
 
