@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.remediation.notifications import Notification
+from rotation_guard.domain.remediation.receiver_message import build_message
 from rotation_guard.domain.remediation.transition_events import DETAIL_TYPES
 from rotation_guard.domain.rotation_event import ROTATION_GUARD
 
@@ -32,16 +34,18 @@ class EventRejected(RuntimeError):
     """EventBridge rejected an event."""
 
 
-def publish_transition(payload: Mapping[str, Any], incidents_table: str) -> str:
+def publish_transition(notification: Notification, incidents_table: str) -> str:
     """Publish one incident transition and return its `eventID`. Raises EventRejected.
 
-    The detail is the payload and that id: one per transition and per retry, the same when the step runs twice.
+    The detail is the notification's payload, its `message` for chats and pagers, and that id: one per transition and
+    per retry, the same when the step runs twice.
     """
+    payload = notification.payload
     transition = payload["turn"]
     key = [payload["secret_arn"], payload["opened_at"], transition]
     number = [payload["attempts"]] if transition == "retried" else []
     event_id = str(uuid.uuid5(_NAMESPACE, json.dumps([*key, *number])))
-    detail = {**payload, "eventID": event_id}
+    detail = {**payload, "message": build_message(notification), "eventID": event_id}
     publish_event(DETAIL_TYPES[transition], payload["secret_arn"], detail, incidents_table)
     return event_id
 

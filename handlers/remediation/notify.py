@@ -171,7 +171,7 @@ def _build_publishers(
     return {
         CRITICAL_TOPIC: lambda: publish(settings.critical_topic_arn),
         REMEDIATION_TOPIC: lambda: publish(settings.remediation_topic_arn),
-        EVENT_BUS: lambda: {"event_id": event_bus.publish_transition(payload, settings.incidents_table_name)},
+        EVENT_BUS: lambda: {"event_id": event_bus.publish_transition(notification, settings.incidents_table_name)},
         DIGEST_BUFFER: add_to_digest,
     }
 

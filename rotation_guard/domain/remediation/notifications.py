@@ -135,10 +135,11 @@ def _shorten_names(payload: Payload, length: int) -> str:
 
 def _write_summary(payload: Payload) -> list[str]:
     """What happened, and its impact as far as it is proven."""
-    return [*_wrap(f"{payload['severity']}: {_write_headline(payload)}"), *_wrap(_assess_impact(payload), "")]
+    return [*_wrap(f"{payload['severity']}: {write_headline(payload)}"), *_wrap(assess_impact(payload), "")]
 
 
-def _write_headline(payload: Payload) -> str:
+def write_headline(payload: Payload) -> str:
+    """What happened, in one sentence or two."""
     if payload["turn"] == DIGEST:
         count = payload["held"]["count"]
         return f"{count} {'rotation' if count == 1 else 'rotations'} failed, and repairs are rate limited."
@@ -161,7 +162,7 @@ def _write_headline(payload: Payload) -> str:
     return f"{failure} and {_OUTCOMES.get(outcome, outcome)}." if outcome else f"{failure}."
 
 
-def _assess_impact(payload: Payload) -> str:
+def assess_impact(payload: Payload) -> str:
     """Whether applications can log in, as far as it is proven."""
     if payload["severity"] == Severity.OUTAGE:
         if payload["held"]:

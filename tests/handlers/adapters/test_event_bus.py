@@ -7,6 +7,7 @@ import pytest
 
 from handlers.adapters import event_bus
 from rotation_guard.domain.event_parser import parse_signal
+from rotation_guard.domain.remediation.receiver_message import build_message
 from tests.handlers.remediation.transitions import ARN, incident, notification, repaired
 
 
@@ -16,7 +17,7 @@ def put_entry(aws):
 
     def publish(transition, row=None):
         aws.forget()
-        event_id = event_bus.publish_transition(notification(transition, row).payload, "incidents")
+        event_id = event_bus.publish_transition(notification(transition, row), "incidents")
         [request] = aws.requests("PutEvents")
         [entry] = request["Entries"]
         assert json.loads(entry["Detail"])["eventID"] == event_id
@@ -43,6 +44,7 @@ def test_a_transition_is_published_with_its_payload(put_entry, transition, detai
     detail = json.loads(entry["Detail"])
     del detail["eventID"]
     assert detail.pop("incidents_table") == "incidents"
+    assert detail.pop("message") == build_message(notification(transition, repaired()))
     assert detail == notification(transition, repaired()).payload
     assert "text" not in detail
 
