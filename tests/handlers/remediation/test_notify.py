@@ -112,6 +112,7 @@ def test_each_transition_has_its_topics_and_its_event(aws, run_notify, topics, e
         detail = json.loads(entry["Detail"])
         assert detail.pop("eventID")
         assert detail.pop("incidents_table") == os.environ["INCIDENTS_TABLE_NAME"]
+        assert detail.pop("message")["title"] == message.subject
         assert detail == message.payload
 
 
