@@ -109,6 +109,17 @@ def translate_aws_errors(session: AwsSession, context: str = "") -> Generator[No
         raise Unreachable(f"{option} must be a profile of the AWS configuration, got {name!r}.") from None
     except BotoCoreError as error:
         raise Unreachable(f"{session.description} cannot be reached: {' '.join(str(error).split())}") from None
+    except _unreadable_responses():
+        raise Unreachable(
+            f"{session.description} does not answer as AWS does: a proxy or another server may have answered."
+        ) from None
+
+
+def _unreadable_responses() -> tuple[type[Exception], ...]:
+    """What botocore raises if a response is not in the service's format; imported only once something has failed."""
+    from botocore.parsers import ResponseParserError
+
+    return (ResponseParserError,)
 
 
 def _isolated_session() -> Any:

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from .aws import AwsSession
+from .aws import AwsSession, translate_aws_errors
 from .errors import Unreachable
 
 DISTRIBUTION = "rotation-guard"
@@ -52,8 +50,9 @@ def read_identity(session: AwsSession) -> Identity:
     sts = session.client("sts", optional=True)
     region = sts.meta.region_name
     try:
-        answer = sts.get_caller_identity()
-    except (ClientError, BotoCoreError):
+        with translate_aws_errors(session):
+            answer = sts.get_caller_identity()
+    except Unreachable:
         # What the command is about says so in its own words if the credentials are no good.
         return Identity(region=region)
     return Identity(answer["Account"], _read_alias(session), region, answer["Arn"])
@@ -69,7 +68,8 @@ def product_version() -> str | None:
 
 def _read_alias(session: AwsSession) -> str | None:
     try:
-        aliases = session.client("iam", optional=True).list_account_aliases()["AccountAliases"]
-    except (ClientError, BotoCoreError, Unreachable):
+        with translate_aws_errors(session):
+            aliases = session.client("iam", optional=True).list_account_aliases()["AccountAliases"]
+    except Unreachable:
         return None
     return next(iter(aliases), None)

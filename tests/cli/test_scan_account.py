@@ -5,6 +5,7 @@ import json
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.parsers import ResponseParserError
 
 from .conftest import names
 
@@ -180,6 +181,26 @@ def test_an_unreachable_account_is_one_sentence(run, monkeypatch, options, envir
 
     assert result.exit_code == 3
     assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_answer_that_is_not_awss_is_one_sentence(run, aws, monkeypatch):
+    def answer(model, **_):
+        raise ResponseParserError("Unable to parse response (not well-formed)")
+
+    make = boto3.Session.client
+
+    def client(session, *arguments, **more):
+        created = make(session, *arguments, **more)
+        created.meta.events.register("before-call", answer)
+        return created
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+
+    result = run("scan")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.endswith("does not answer as AWS does: a proxy or another server may have answered.\n")
     assert result.stderr.count("\n") == 1
 
 
