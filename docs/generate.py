@@ -63,6 +63,7 @@ def pages() -> dict[Path, str]:
         docs / "rollout.md": _fill(
             docs / "rollout.md", {"quotas": table(quotas.HEADS, list(quotas.list_quotas(prod)))}
         ),
+        docs / "doctor.md": _fill(docs / "doctor.md", {"doctor policy": doctor_expectations.write_policy()}),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .examination import Examination
-from .link import Check, Finding, Unanswered, broken, cannot_tell, note
+from .link import Check, Finding, Unanswered, broken, cannot_tell
 
 _TERM = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*"?([^")]+?)"?\s*\)')
 """An alarm in the rule of another (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html)."""
@@ -85,9 +85,6 @@ def _build_check(examination: Examination, subject: str, name: str) -> Check:
         output = "alarms_topic_arn" if examination.has("alarms_topic_arn") else "critical_topic_arn"
         alarms, missing = _read(examination, name)
         yield from judge_page(name, alarms, missing, examination.output(output), examination.now)
-        if alarms:
-            count = len(alarms) - 1
-            yield note(f"It watches {count} alarm{'' if count == 1 else 's'}.")
 
     return Check("alarm", subject, (check,))
 

@@ -119,6 +119,11 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
         if key_id := attributes.get("KmsMasterKeyId"):
             service = _QUEUE_SENDERS.get(output)
             yield KeyUse(key_id, f"The queue of {output}", (service,) if service else ())
+    if examination.has("trail_arn"):
+        described = examination.read_existing("cloudtrail:DescribeTrails", includeShadowTrails=True)["trailList"]
+        for trail in described:
+            if trail.get("TrailARN") == examination.output("trail_arn") and (key_id := trail.get("KmsKeyId")):
+                yield KeyUse(key_id, f"The trail {trail['Name']}")
     for output in TABLES.values():
         table = read_table(examination, examination.output(output)) or {}
         encryption = table.get("SSEDescription") or {}

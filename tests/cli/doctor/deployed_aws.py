@@ -428,7 +428,7 @@ class DirectClient:
             try:
                 return self._aws.answer(f"{self._prefix}:{operation}", parameters)
             except Refusal as refusal:
-                raise ClientError(refusal.response, operation) from None  # ty: ignore[invalid-argument-type]
+                raise ClientError(refusal.response, operation) from None
 
         return call
 
