@@ -7,10 +7,14 @@ import pytest
 
 from components.remediation import remediation, steps
 from local.deploy import deployment
+from local.emulator import api
 from tests.e2e.remediation.dependents import TARGETS
 from tests.e2e.remediation.estate import FUNCTIONS
 from tests.e2e.remediation.world import World
+from tests.receivers.server import Receivers, serve
 
+RECEIVERS_ACTION = "RotationGuardReceivers"
+PAGERDUTY_KEY = "0123456789abcdef0123456789abcdef"
 WAIT_SCALE = 0.01
 """A minute of the workflow's waits takes 0.6 s here."""
 FAST = {
@@ -19,22 +23,56 @@ FAST = {
     "rotationFunctions": [FUNCTIONS["rotate"]],
     "probeFunctions": [FUNCTIONS["probe"], FUNCTIONS["hang"], FUNCTIONS["gone"]],
 }
+SUBSCRIPTIONS = [
+    {"topic": "critical", "protocol": "slack", "endpoint": "https://hooks.slack.com/services/T0/B0/secret"},
+    {"topic": "critical", "protocol": "pagerduty", "endpoint": PAGERDUTY_KEY},
+    {
+        "topic": "remediation",
+        "protocol": "teams",
+        "endpoint": "https://prod-1.westeurope.logic.azure.com:443/workflows/a/invoke?sp=%2Fa%2Frun&sig=b_-c",
+        "owners": ["payments"],
+    },
+    {
+        "topic": "remediation",
+        "protocol": "webhook",
+        "endpoint": "https://hook.example.com/incidents",
+        "headers": {"Authorization": "Bearer sEcReT"},
+    },
+]
+ADDRESSES = {
+    "https://hooks.slack.com": "slack",
+    "https://events.pagerduty.com": "pagerduty",
+    "https://prod-1.westeurope.logic.azure.com:443": "teams",
+    "https://hook.example.com": "webhook",
+}
+"""How the addresses of receivers begin -> the receiver that takes their place."""
 
 
 @pytest.fixture(scope="session")
-def repair_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Mode repair, with a circuit breaker that opens after two incidents."""
-    yield from _deployed(
+def receivers() -> Iterator[Receivers]:
+    """Slack, Teams, PagerDuty and a webhook, on this machine."""
+    with serve() as receivers:
+        yield receivers
+
+
+@pytest.fixture(scope="session")
+def repair_world(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Iterator[World]:
+    """Mode repair, with a circuit breaker that opens after two incidents, and incidents sent to all receivers."""
+    for world in _deployed(
         tmp_path_factory,
         {
             **FAST,
+            "subscriptions": SUBSCRIPTIONS,
             "remediationMode": "repair",
             "maxActionsPerHour": 50,
             "breakerThreshold": 2,
             "restartTargets": TARGETS,
             "restartTimeoutMinutes": 1,
         },
-    )
+    ):
+        addresses = {beginning: receivers.url(receiver) for beginning, receiver in ADDRESSES.items()}
+        api.call_action(world.stack.aws, RECEIVERS_ACTION, addresses)
+        yield world
 
 
 @pytest.fixture(scope="session")
