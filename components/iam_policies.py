@@ -52,6 +52,17 @@ def assumed_by(service: str, condition: Statement | None = None) -> str:
     return document({**trust, "Condition": condition} if condition else trust)
 
 
+def assumed_by_rules(account: str, rule_arns: Sequence[str]) -> str:
+    """EventBridge may assume the role for these rules of this account only.
+
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html)
+    """
+    return assumed_by(
+        "events.amazonaws.com",
+        {"StringEquals": {"aws:SourceAccount": account}, "ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+    )
+
+
 def assumed_by_scheduler(account: str, group_arn: str) -> str:
     """Scheduler may assume the role for schedules of this group in this account only.
 
@@ -178,6 +189,14 @@ def own_events(partition: str, region: str, account: str) -> Statement:
         # PutEvents always says its source; emulators do not know the key.
         {"StringEqualsIfExists": {"events:source": ROTATION_GUARD}},
     )
+
+
+def api_destination(destination_arn: str) -> list[Statement]:
+    """Sends events to one receiver, with the authorization that its connection keeps, and to nothing else.
+
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html)
+    """
+    return [allow("events:InvokeApiDestination", destination_arn)]
 
 
 def continuation(function_arn: str) -> list[Statement]:

@@ -13,7 +13,10 @@ from .demo.demo_secrets import DemoSecrets, DemoSecretsArgs
 from .events.management_trail import ManagementTrail, ManagementTrailArgs
 from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEventsArgs
 from .function import RuntimeArgs
+from .integrations.integrations import Integrations, IntegrationsArgs
+from .integrations.requests import seal_endpoints
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
+from .notifications.protocols import split_subscriptions
 from .observability.observability import DEFAULT_BUS, Observability, ObservabilityArgs
 from .placement import Placement, complain_about_regions, find_placement, find_provider
 from .release import VERSION
@@ -78,7 +81,8 @@ class RotationGuardArgs(TypedDict):
     """The tag, key and value, that puts a secret under audit. Default: `Managed` = `true`."""
     subscriptions: NotRequired[list[SubscriptionArgs]]
     """Who is notified: a list of topic, protocol, endpoint (in this account and Region where it is an ARN), and
-    optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn. Default: none."""
+    optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn, owners, headers, serviceRegion. Default:
+    none."""
     queue_retention_days: NotRequired[int]
     """Days that the audit queue keeps an event that is not yet recorded. Default: 7."""
     dead_letter_retention_days: NotRequired[int]
@@ -209,6 +213,8 @@ class RotationGuard(pulumi.ComponentResource):
     """Audits that could not be started, or failed for good."""
     undelivered_notices_dead_letters_url: Output[str] | None
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
+    undelivered_incidents_dead_letters_url: Output[str] | None
+    """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
     alarms_topic_arn: Output[str] | None
     """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
     trail_arn: Output[str] | None
@@ -237,12 +243,17 @@ class RotationGuard(pulumi.ComponentResource):
         placement = find_placement(find_provider(opts))
         refuse_invalid(args, name, placement, complain_about_existing(existing, placement))
         existing = check_later(f"{EXISTING}.", existing, ExistingResourcesArgs)
-        super().__init__("rotation-guard:index:RotationGuard", name, {**args}, opts)
+        subscriptions = seal_endpoints(value_of(args, "subscriptions"))
+        sealed = {**args, "subscriptions": subscriptions} if subscriptions else {**args}
+        super().__init__("rotation-guard:index:RotationGuard", name, sealed, opts)
         child = ResourceOptions(parent=self)
         runtime: RuntimeArgs = select(args, RuntimeArgs)
 
         topics = _pick(existing, "failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
-        notifications = Notifications(name, {**select(args, NotificationsArgs), **topics}, child)
+        sns_subscriptions, receivers = split_subscriptions(subscriptions)
+        notifications = Notifications(
+            name, {**select(args, NotificationsArgs), "subscriptions": sns_subscriptions, **topics}, child
+        )
         if "status_table_arn" in existing:
             status = find_table(existing["status_table_arn"])
         else:
@@ -295,6 +306,18 @@ class RotationGuard(pulumi.ComponentResource):
             },
             child,
         )
+        integrations = None
+        if receivers:
+            integrations = Integrations(
+                name,
+                {
+                    **select(args, IntegrationsArgs),
+                    "subscriptions": receivers,
+                    **_pick(existing, "event_bus_name"),
+                    "incidents_table_name": remediation.incidents_table_name,
+                },
+                child,
+            )
         management_trail = None
         if value_of(args, "create_trail"):
             management_trail = ManagementTrail(
@@ -334,6 +357,8 @@ class RotationGuard(pulumi.ComponentResource):
                 "unstarted_remediations_queue_name": remediation.dead_letters_name,
                 "topic_names": notifications.topic_names,
                 "undelivered_notices_queue_name": notifications.dead_letters_name,
+                "receiver_rule_names": integrations.rule_names if integrations else {},
+                "undelivered_incidents_queue_name": integrations.dead_letters_name if integrations else None,
             },
             child,
         )
@@ -358,6 +383,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.unstarted_remediations_dead_letters_url = remediation.dead_letters_url
         self.failed_audits_dead_letters_url = audit.dead_letters_url
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
+        self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
         self.trail_arn = management_trail.trail_arn if management_trail else None
         self.dashboard_url = observability.dashboard_url

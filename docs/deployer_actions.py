@@ -45,6 +45,7 @@ _ALARM_READ = _grant("cloudwatch", "arn:aws:cloudwatch:*:*:alarm:*", "DescribeAl
 _RULE = (f"arn:aws:events:*:*:rule/{NAME}-*", f"arn:aws:events:*:*:rule/*/{NAME}-*")
 """On the default bus, and on one that exists already."""
 _BUS = f"arn:aws:events:*:*:event-bus/{NAME}-*"
+_CONNECTION = f"arn:aws:events:*:*:connection/{NAME}-*"
 _QUEUE = f"arn:aws:sqs:*:*:{NAME}-*"
 _TOPIC = f"arn:aws:sns:*:*:{NAME}-*"
 _SECRET = f"arn:aws:secretsmanager:*:*:secret:{NAME}-*"
@@ -87,12 +88,35 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _grant("events", _BUS, "DescribeEventBus"),
         _grant("events", ANY, "PutPermission RemovePermission"),
     ),
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": (
+        _grant(
+            "events",
+            f"arn:aws:events:*:*:api-destination/{NAME}-*",
+            "CreateApiDestination DeleteApiDestination DescribeApiDestination UpdateApiDestination",
+        ),
+    ),
+    "aws:cloudwatch/eventConnection:EventConnection": (
+        _grant("events", _CONNECTION, "CreateConnection DeleteConnection DescribeConnection UpdateConnection"),
+        # EventBridge keeps what is secret in a secret of its own, and makes it as whoever creates the connection
+        # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-target-connection-auth.html).
+        _grant(
+            "secretsmanager",
+            f"arn:aws:secretsmanager:*:*:secret:events!connection/{NAME}-*",
+            "CreateSecret DeleteSecret DescribeSecret GetSecretValue PutSecretValue UpdateSecret",
+        ),
+        _grant(
+            "iam",
+            "arn:aws:iam::*:role/aws-service-role/apidestinations.events.amazonaws.com/"
+            "AWSServiceRoleForAmazonEventBridgeApiDestinations",
+            "CreateServiceLinkedRole",
+        ),
+    ),
     "aws:cloudwatch/eventRule:EventRule": (
         _grant("events", _RULE, "DeleteRule DescribeRule ListTagsForResource PutRule TagResource UntagResource"),
     ),
     "aws:cloudwatch/eventTarget:EventTarget": (
         _grant("events", _RULE, "ListTargetsByRule PutTargets RemoveTargets"),
-        # The rules of a member forward with a role.
+        # The rules of a member forward with a role, and so do those of integrations.
         _pass_role("events.amazonaws.com"),
     ),
     "aws:cloudwatch/logGroup:LogGroup": (

@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = {
     "demo": "demo/demo_secrets.py",
     "events": "events/rotation_events.py",
     "hub": "organization/hub.py",
+    "integrations": "integrations/integrations.py",
     "management_trail": "events/management_trail.py",
     "member": "organization/member.py",
     "notifications": "notifications/notifications.py",

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import pulumi
 
+from ..integrations.receivers import RECEIVERS, is_endpoint
+
 RAW_DELIVERY = ("sqs", "http", "https", "firehose")
 """Protocols that can deliver the message alone
 (https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html)."""
@@ -29,16 +31,21 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
     "application": (_ARN.format("sns", rf"(?:endpoint|app)/{_VISIBLE}+"), "the ARN of a mobile app or device"),
     "firehose": (_ARN.format("firehose", r"deliverystream/[\w.-]+"), "the ARN of a Firehose stream"),
 }
-PROTOCOLS = tuple(_SHAPES)
-"""All that SNS takes (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html). Slack is none of them."""
+SNS_PROTOCOLS = tuple(_SHAPES)
+"""All that SNS takes (https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html)."""
+PROTOCOLS = (*SNS_PROTOCOLS, *RECEIVERS)
+"""All that a subscription may have."""
 
 
 def endpoint_complaint(protocol: Any, endpoint: Any) -> tuple[str, str] | None:
     """Which of the two is wrong, `.protocol` or `.endpoint`, and what it must be; None when they fit."""
-    if not isinstance(protocol, str) or protocol not in _SHAPES:
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         return ".protocol", f"one of {', '.join(PROTOCOLS)}"
     if isinstance(endpoint, pulumi.Output):
         return None
+    if protocol in RECEIVERS:
+        what = f"{RECEIVERS[protocol].what} for protocol {protocol}"
+        return None if is_endpoint(protocol, endpoint) else (".endpoint", what)
     shape, allowed = _SHAPES[protocol]
     if (
         not isinstance(endpoint, str)

@@ -9,6 +9,7 @@ import pulumi
 from ..placement import complain_about_placement, complain_about_regions, find_placement, find_provider
 from ..settings.checks import distinct_entries, must_be
 from ..settings.cross_field import CROSS_FIELD_CHECKS
+from ..settings.name_lengths import complain_about_subscription_names
 from ..settings.validation import InvalidSettings
 
 MOST_ACCOUNTS = 200
@@ -22,9 +23,13 @@ _check_accounts = distinct_entries(
 )
 
 
-def refuse_invalid_hub(args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+def refuse_invalid_hub(name: str, args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
     """Raises InvalidSettings for senders that a hub cannot admit, settings that contradict each other or its place."""
-    complaints = [*_complain_about_senders(args), *_complain_about_place(args, opts)]
+    complaints = [
+        *_complain_about_senders(args),
+        *_complain_about_place(args, opts),
+        *complain_about_subscription_names(name, args.get("subscriptions"), str),
+    ]
     for check in CROSS_FIELD_CHECKS:
         complaints += check(args, str, frozenset())
     if complaints:

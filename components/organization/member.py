@@ -125,7 +125,9 @@ class Member(pulumi.ComponentResource):
         role = iam.Role(
             f"{name}-forward",
             description="Forwards events to the hub (rotation-guard)",
-            assume_role_policy=Output.all(account, rule_arns).apply(lambda known: permissions.assumed_by_rules(*known)),
+            assume_role_policy=Output.all(account, rule_arns).apply(
+                lambda known: iam_policies.assumed_by_rules(*known)
+            ),
             tags=tags,
             opts=child,
         )

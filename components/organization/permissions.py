@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rotation_guard.domain.organization.deliveries import REDELIVERED
 
-from ..iam_policies import Statement, allow, assumed_by, document
+from ..iam_policies import Statement, allow, document
 
 PUT_EVENTS = "events:PutEvents"
 
@@ -40,17 +40,6 @@ def admitted_to_bus(bus_arn: str, organization_id: str | None, accounts: Sequenc
             }
         )
     return document(*statements)
-
-
-def assumed_by_rules(account: str, rule_arns: Sequence[str]) -> str:
-    """EventBridge may assume the role for these rules of this account only.
-
-    (https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html)
-    """
-    return assumed_by(
-        "events.amazonaws.com",
-        {"StringEquals": {"aws:SourceAccount": account}, "ArnEquals": {"aws:SourceArn": list(rule_arns)}},
-    )
 
 
 def forward(bus_arn: str) -> list[Statement]:

@@ -19,6 +19,7 @@ from ..audit.rotation_audit import RotationAudit
 from ..demo.demo_secrets import DemoSecrets
 from ..events.management_trail import ManagementTrail
 from ..events.rotation_events import RotationEvents
+from ..integrations.integrations import Integrations
 from ..notifications.notifications import Notifications
 from ..observability.observability import Observability
 from ..organization.hub import Hub
@@ -43,6 +44,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     AuditTrail,
     DemoSecrets,
     Hub,
+    Integrations,
     ManagementTrail,
     Member,
     Notifications,

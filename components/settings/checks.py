@@ -132,25 +132,36 @@ def check_tag_filter(value: Any) -> Iterator[str]:
 
 
 def check_entries(
-    value: Any, fields: Mapping[str, bool], format_key: KeyFormatter
+    value: Any,
+    fields: Mapping[str, bool],
+    format_key: KeyFormatter,
+    show: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> Iterator[tuple[str, Mapping[str, Any] | None, list[str]]]:
-    """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read."""
+    """Each entry of a list with its path, and what is wrong with its shape; None for an entry that cannot be read.
+
+    `show` is what messages may repeat of an entry.
+    """
     if not isinstance(value, (list, tuple)):
         yield "", None, [must_be("a list", value)]
         return
     for index, entry in enumerate(value):
-        problems = list(check_fields(entry, fields, format_key))
+        problems = list(check_fields(entry, fields, format_key, show))
         readable = isinstance(entry, Mapping) and all(field in entry for field, needed in fields.items() if needed)
         yield f"[{index}]", (entry if readable else None), problems
 
 
-def check_fields(entry: Any, fields: Mapping[str, bool], format_key: KeyFormatter) -> Iterator[str]:
+def check_fields(
+    entry: Any,
+    fields: Mapping[str, bool],
+    format_key: KeyFormatter,
+    show: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+) -> Iterator[str]:
     """What is wrong with the names in a map; `fields` says of each that it may have whether it must."""
     names = ", ".join(format_key(field) + ("" if needed else " (optional)") for field, needed in fields.items())
     if not isinstance(entry, Mapping):
         yield must_be(f"a map of {names}", entry)
         return
-    given = format_value({format_key(str(field)): value for field, value in entry.items()})
+    given = format_value({format_key(str(field)): value for field, value in show(entry).items()})
     missing = [format_key(field) for field, needed in fields.items() if needed and field not in entry]
     unknown = [format_name(format_key(str(field))) for field in entry if field not in fields]
     yield from (f" must have {field}; it takes {names}, got {given}" for field in missing)

@@ -21,10 +21,11 @@ _NESTED: Mapping[str, str] = {
     "rawMessageDelivery": "raw_message_delivery",
     "filterPolicy": "filter_policy",
     "subscriptionRoleArn": "subscription_role_arn",
+    "serviceRegion": "service_region",
     "eventPattern": "event_pattern",
 }
 """Names inside a list's entries; everything deeper, such as an event pattern, is taken as it is."""
-_MAY_BE_SECRET = ("endpoint", "filter_policy", "subscription_role_arn")
+_MAY_BE_SECRET = ("endpoint", "filter_policy", "headers", "subscription_role_arn")
 """Fields of a subscription that may be Outputs."""
 
 

@@ -107,8 +107,8 @@ _DECLARED = (
         [],
         messages.check_subscriptions,
         "Who is notified: a list of topic, protocol, endpoint (in this account and Region where it is an ARN), and "
-        "optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn",
-        ("hub", "notifications"),
+        "optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn, owners, headers, serviceRegion",
+        ("hub", "integrations", "notifications"),
     ),
     Setting(
         "queue_retention_days",
@@ -126,7 +126,7 @@ _DECLARED = (
         14,
         _QUEUE_DAYS,
         "Days that dead letters are kept, not less than queueRetentionDays",
-        ("audit", "events", "hub", "member", "notifications", "remediation", "trail"),
+        ("audit", "events", "hub", "integrations", "member", "notifications", "remediation", "trail"),
     ),
     Setting(
         "max_overdue",
@@ -368,7 +368,10 @@ _DECLARED = (
         stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias"),
         "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
         "queues to SSE-SQS and log files to SSE-S3",
-        ("audit", "events", "hub", "management_trail", "member", "notifications", "remediation", "runtime", "trail"),
+        (
+            *("audit", "events", "hub", "integrations", "management_trail", "member", "notifications"),
+            *("remediation", "runtime", "trail"),
+        ),
         may_be_output=True,
     ),
     Setting(

@@ -7,7 +7,9 @@ from typing import Any
 import pulumi
 
 from ..events.event_patterns import DESTINATIONS, complain_about_pattern
-from ..notifications.endpoints import RAW_DELIVERY, endpoint_complaint, normalize_endpoint
+from ..integrations.checks import complain_about_receiver, complain_about_receivers, complain_about_sns_entry
+from ..integrations.receivers import RECEIVERS, SECRET_FIELDS
+from ..notifications.endpoints import RAW_DELIVERY, SNS_PROTOCOLS, endpoint_complaint, normalize_endpoint
 from ..notifications.filter_policies import choose_filter_scope, complain_about_filter
 from ..notifications.subscription_names import name_subscription
 from ..notifications.topics import TOPICS
@@ -27,24 +29,40 @@ def check_subscriptions(format_key: KeyFormatter, value: Any) -> Iterator[str]:
         "raw_message_delivery": False,
         "filter_policy": False,
         "subscription_role_arn": False,
+        "owners": False,
+        "headers": False,
+        "service_region": False,
     }
     seen: set[tuple[str, str, str]] = set()
     names: set[str] = set()
-    for path, entry, problems in check_entries(value, fields, format_key):
+    receivers: list[tuple[str, Mapping[str, Any]]] = []
+    for path, entry, problems in check_entries(value, fields, format_key, show=_hide_secrets):
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
         if entry["topic"] not in TOPICS:
             yield f"{path}.topic" + must_be(f"one of {', '.join(TOPICS)}", entry["topic"])
-        yield from (path + complaint for complaint in _delivery(entry, format_key))
+        complaints = list(_delivery(entry, format_key))
+        yield from (path + complaint for complaint in complaints)
+        if not complaints and entry["protocol"] in RECEIVERS:
+            receivers.append((path, entry))
         topic, protocol, endpoint = identity = (entry["topic"], entry["protocol"], entry["endpoint"])
         if all(isinstance(part, str) for part in identity):
             recipient = (topic, protocol, normalize_endpoint(protocol, endpoint))
             if recipient in seen:
-                yield f"{path} must be there once, got {format_value(list(identity))} again"
+                given = [topic, protocol, "a secret value"] if protocol in RECEIVERS else list(identity)
+                yield f"{path} must be there once, got {format_value(given)} again"
                 continue
             seen.add(recipient)
         yield from (f"{path}.name{complaint}" for complaint in _subscription_name(entry, names))
+    yield from complain_about_receivers(receivers)
+
+
+def _hide_secrets(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The entry without what may be secret wherever it comes from: the address of anything that is not SNS's."""
+    if entry.get("protocol") in SNS_PROTOCOLS:
+        return entry
+    return {field: "a secret value" if field in SECRET_FIELDS else value for field, value in entry.items()}
 
 
 def _subscription_name(entry: Mapping[str, Any], names: set[str]) -> Iterator[str]:
@@ -70,7 +88,13 @@ def _delivery(entry: Mapping[str, Any], format_key: KeyFormatter) -> Iterator[st
     problem = endpoint_complaint(protocol, endpoint)
     if problem:
         field, allowed = problem
-        yield field + must_be(allowed, protocol if field == ".protocol" else endpoint)
+        is_secret = field == ".endpoint" and protocol in RECEIVERS
+        given = protocol if field == ".protocol" else endpoint
+        yield f"{field} must be {allowed}, got a secret value" if is_secret else field + must_be(allowed, given)
+    if isinstance(protocol, str) and protocol in RECEIVERS:
+        yield from complain_about_receiver(entry, format_key)
+        return
+    yield from complain_about_sns_entry(entry, format_key)
     raw = entry.get("raw_message_delivery")
     if raw is not None:
         yield from (f".{format_key('raw_message_delivery')}{problem}" for problem in true_or_false(format_key, raw))

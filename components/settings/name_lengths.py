@@ -6,6 +6,8 @@ from typing import Any
 
 import pulumi
 
+from ..integrations.receivers import RECEIVERS
+from ..notifications.subscription_names import name_subscription
 from .checks import KeyFormatter, format_name, format_value
 
 ADDED_BY_PULUMI = len("-1234567")
@@ -27,6 +29,7 @@ LONGEST_ENDS = {
     "AuditTrail": (FUNCTION, "-writer"),
     "DemoSecrets": (FUNCTION, "-rotation"),
     "Hub": (RULE, "-service-events"),
+    "Integrations": (RULE, "-remediation-webhook-01234567"),
     "Member": (FUNCTION, "-redeliver"),
     "Notifications": (QUEUE, "-dead-letters"),
     "Observability": (ALARM, "-unstarted-remediations"),
@@ -37,6 +40,7 @@ LONGEST_ENDS = {
 """Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A
 ManagementTrail cuts and rewrites its name for its bucket."""
 LONGEST_RULE_NAME = 64
+"""Of a role, a connection and an API destination, too."""
 BEFORE_EXTRA_RULE = "-events-extra-"
 LONGEST_NAMES = {component: most - len(end) - ADDED_BY_PULUMI for component, ((_, most), end) in LONGEST_ENDS.items()}
 """The longest name of each component."""
@@ -61,6 +65,30 @@ def complain_about_length(name: str, component: str) -> Iterator[str]:
         )
 
 
+def complain_about_subscription_names(
+    name: str, subscriptions: Any, format_key: KeyFormatter, secret_settings: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Which subscriptions of EventBridge make names that are too long in a component of this name.
+
+    They have been checked by themselves before.
+    """
+    for index, subscription in enumerate(subscriptions if isinstance(subscriptions, (list, tuple)) else ()):
+        if not isinstance(subscription, Mapping) or subscription.get("protocol") not in RECEIVERS:
+            continue
+        logical_name = f"{name}-{name_subscription(subscription)}"
+        most = LONGEST_RULE_NAME - ADDED_BY_PULUMI + _count_spared()
+        if len(logical_name) > most:
+            path = f"{format_key('subscriptions')}[{index}].name"
+            given = subscription.get("name")
+            shown = "a secret value" if "subscriptions" in secret_settings else format_value(given or "nothing")
+            allowed = len(given or "") + most - len(logical_name)
+            limit = f"at most {allowed} characters in the component {name}" if allowed > 0 else "left to a shorter name"
+            yield (
+                f"{path} must be {limit}, as the name of a rule of EventBridge has at most {LONGEST_RULE_NAME}, "
+                f"got {shown}"
+            )
+
+
 def _count_spared() -> int:
     """Other names than Pulumi's own may be as short as the logical ones."""
     return ADDED_BY_PULUMI if pulumi.Config("pulumi").get("autonaming") else 0
@@ -74,6 +102,7 @@ def complain_about_names(
     if wrong:
         yield from wrong
         return
+    yield from complain_about_subscription_names(name, args.get("subscriptions"), format_key, secret_settings)
     most = LONGEST_RULE_NAME - len(name) - len(BEFORE_EXTRA_RULE) - ADDED_BY_PULUMI + _count_spared()
     rules = args.get("extra_rules")
     for index, rule in enumerate(rules if isinstance(rules, (list, tuple)) else ()):

@@ -9,6 +9,7 @@ Inside of it, over MiniStack:
     main                the entry point
     patches             the list of all patches, in order
     alarms              alarms and their actions
+    api_destinations    calls of API destinations
     automations         automations of Systems Manager
     cloudtrail          events that AWS sends through CloudTrail
     dead_letters        messages to dead-letter queues

@@ -39,6 +39,7 @@ from .queue_lock import hold_lock
 Target = dict[str, Any]
 
 NO_RESOURCE, NO_PERMISSIONS, INTERNAL_ERROR = "NO_RESOURCE", "NO_PERMISSIONS", "INTERNAL_ERROR"
+SDK_CLIENT_ERROR = "SDK_CLIENT_ERROR"
 """Error codes of EventBridge's dead letters."""
 RETRIES, AGE_SECONDS = 185, 86_400
 """The default retry policy of EventBridge and Scheduler."""
@@ -63,6 +64,18 @@ class TargetNotFoundError(Exception):
 
 class NotPermittedError(Exception):
     """The target does not admit the sender: retries are useless."""
+
+
+class NotRetriableError(Exception):
+    """The target refused the event: retries are useless."""
+
+
+class RetryLaterError(Exception):
+    """The target asks to wait before the next attempt."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 @dataclass
@@ -140,6 +153,9 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
     except NotPermittedError as error:
         delivery.publish(None, "TargetErrorCount")
         _give_up(delivery, payload, NO_PERMISSIONS, str(error))
+    except NotRetriableError as error:
+        delivery.publish(None, "TargetErrorCount")
+        _give_up(delivery, payload, SDK_CLIENT_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - no error may drop the event
         _log.exception("delivery to %s failed", target)
         delivery.publish(None, "TargetErrorCount")
@@ -147,15 +163,21 @@ def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: 
         retries = policy.get("MaximumRetryAttempts", RETRIES)
         age = policy.get("MaximumEventAgeInSeconds", AGE_SECONDS)
         wait = min(_first_wait_seconds * 2 ** (delivery.attempts - 1), _longest_wait_seconds)
+        wait = max(wait, error.seconds if isinstance(error, RetryLaterError) else 0.0)
         if delivery.attempts > retries:
             _give_up(delivery, payload, INTERNAL_ERROR, str(error), "MaximumRetryAttempts")
         elif time.time() + wait - delivery.began_at > age:
             _give_up(delivery, payload, INTERNAL_ERROR, str(error), "MaximumEventAgeInSeconds")
         else:
-            context = contextvars.copy_context()
-            later = threading.Timer(wait, context.run, (_attempt, deliver, target, payload, *options))
-            later.daemon = True
-            later.start()
+            attempt_later(wait, deliver, target, payload, *options)
+
+
+def attempt_later(seconds: float, deliver: Callable[..., None], target: Any, payload: str, *options: Any) -> None:
+    """Deliver the event of the current delivery in the background, after this wait."""
+    context = contextvars.copy_context()
+    later = threading.Timer(seconds, context.run, (_attempt, deliver, target, payload, *options))
+    later.daemon = True
+    later.start()
 
 
 def _give_up(delivery: Delivery, payload: str, code: str, reason: str, exhausted: str = "") -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from . import (
     alarms,
+    api_destinations,
     automations,
     deliveries,
     forks,
@@ -38,6 +39,7 @@ PATCHES = (
     Patch(alarms.install, "Alarms are evaluated as CloudWatch documents it, in compressed time."),
     Patch(lambda_service.install, "Calls wait for a worker, throttles follow AWS's limits, and metrics are published."),
     Patch(deliveries.install, "EventBridge, Scheduler and SNS retry deliveries and use dead-letter queues."),
+    Patch(api_destinations.install, "API destinations are retried as EventBridge documents it, with dead letters."),
     Patch(other_accounts.install, "Events reach event buses of other accounts, if their policies admit the sender."),
     Patch(workflow_tasks.install, "Step Functions names throttles and applies timeouts as AWS does."),
     Patch(secrets_manager.install, "Secrets Manager rotates secrets, and rejects what AWS rejects."),

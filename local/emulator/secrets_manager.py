@@ -15,7 +15,7 @@ from ministack.services import secretsmanager as store
 
 from rotation_guard.domain.secret import DATE_FIELDS
 
-from . import cloudtrail, rotation, rotation_model
+from . import api_destinations, cloudtrail, rotation, rotation_model
 from .rotation_model import IncompleteRotation, Rejection
 
 Response = tuple[int, dict[str, str], bytes]
@@ -322,7 +322,11 @@ def _reject(rejection: Rejection) -> Response:
     return error_response_json(rejection.code, rejection.message)
 
 
-_OWN_ACTIONS = {"RotationGuardSeed": seed, "RotationGuardRetry": retry}
+_OWN_ACTIONS = {
+    "RotationGuardSeed": seed,
+    "RotationGuardRetry": retry,
+    api_destinations.RECEIVERS_ACTION: api_destinations.set_receivers,
+}
 """Actions of the embedded AWS only."""
 _REPLACED_ACTIONS = {
     "RotateSecret": rotate_secret,

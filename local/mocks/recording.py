@@ -27,14 +27,18 @@ SERVICES_WITHOUT_ACCOUNT = ("s3",)
 """Services whose ARNs have no account."""
 ARN_SERVICES = {
     "sfn": "states",
+    "cloudwatch/eventApiDestination": "events",
     "cloudwatch/eventBus": "events",
+    "cloudwatch/eventConnection": "events",
     "cloudwatch/eventRule": "events",
     "cloudwatch/logGroup": "logs",
 }
 """Service or type -> the service in its ARN, where it differs from the type's."""
 ARN_PREFIXES = {
     "cloudtrail/trail": "trail/",
+    "cloudwatch/eventApiDestination": "api-destination/",
     "cloudwatch/eventBus": "event-bus/",
+    "cloudwatch/eventConnection": "connection/",
     "cloudwatch/eventRule": "rule/",
     "cloudwatch/logGroup": "log-group:",
     "cloudwatch/metricAlarm": "alarm:",

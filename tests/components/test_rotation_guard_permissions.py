@@ -50,7 +50,11 @@ def test_each_role_is_assumed_by_one_service(full):
         for statement in role.policy("assumeRolePolicy")
     ]
 
-    assert sorted(services) == ["lambda.amazonaws.com"] * 15 + ["scheduler.amazonaws.com", "states.amazonaws.com"]
+    assert sorted(services) == [
+        *["events.amazonaws.com"] * 3,
+        *["lambda.amazonaws.com"] * 15,
+        *("scheduler.amazonaws.com", "states.amazonaws.com"),
+    ]
 
 
 def test_no_role_has_a_wildcard_except_where_iam_requires_it(full):

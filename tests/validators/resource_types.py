@@ -36,6 +36,7 @@ _ENCRYPTION_RULE: Names = {
         "ServerSideEncryptionByDefault", {"sseAlgorithm": "SSEAlgorithm"}
     ),
 }
+_HTTP_PARAMETER: Names = {"key": "Key", "value": "Value", "isValueSecret": "IsValueSecret"}
 _DEAD_LETTERS: Names = {"deadLetterConfig": rename_fields("DeadLetterConfig", {"arn": "Arn"})}
 
 TYPES: Mapping[str, tuple[str, Names]] = {
@@ -77,6 +78,38 @@ TYPES: Mapping[str, tuple[str, Names]] = {
     "aws:cloudwatch/dashboard:Dashboard": (
         "AWS::CloudWatch::Dashboard",
         {"dashboardName": "DashboardName", "dashboardBody": "DashboardBody"},
+    ),
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": (
+        "AWS::Events::ApiDestination",
+        {
+            "description": "Description",
+            "connectionArn": "ConnectionArn",
+            "invocationEndpoint": "InvocationEndpoint",
+            "httpMethod": "HttpMethod",
+            "invocationRateLimitPerSecond": "InvocationRateLimitPerSecond",
+        },
+    ),
+    "aws:cloudwatch/eventConnection:EventConnection": (
+        "AWS::Events::Connection",
+        {
+            "description": "Description",
+            "authorizationType": "AuthorizationType",
+            "kmsKeyIdentifier": "KmsKeyIdentifier",
+            "authParameters": rename_fields(
+                "AuthParameters",
+                {
+                    "apiKey": rename_fields("ApiKeyAuthParameters", {"key": "ApiKeyName", "value": "ApiKeyValue"}),
+                    "invocationHttpParameters": rename_fields(
+                        "InvocationHttpParameters",
+                        {
+                            "headers": rename_each("HeaderParameters", _HTTP_PARAMETER),
+                            "queryStrings": rename_each("QueryStringParameters", _HTTP_PARAMETER),
+                            "bodies": rename_each("BodyParameters", _HTTP_PARAMETER),
+                        },
+                    ),
+                },
+            ),
+        },
     ),
     "aws:cloudwatch/eventRule:EventRule": (
         "AWS::Events::Rule",
@@ -310,6 +343,8 @@ TYPES: Mapping[str, tuple[str, Names]] = {
 NAMES: Mapping[str, str] = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": "AlarmName",
     "aws:cloudwatch/dashboard:Dashboard": "DashboardName",
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": "Name",
+    "aws:cloudwatch/eventConnection:EventConnection": "Name",
     "aws:cloudwatch/eventRule:EventRule": "Name",
     "aws:cloudwatch/logGroup:LogGroup": "LogGroupName",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "AlarmName",
@@ -334,6 +369,12 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
         {
             "targetId": "Id",
             "arn": "Arn",
+            "roleArn": "RoleArn",
+            "inputPath": "InputPath",
+            "inputTransformer": rename_fields(
+                "InputTransformer",
+                {"inputPaths": lambda paths: {"InputPathsMap": paths}, "inputTemplate": "InputTemplate"},
+            ),
             "retryPolicy": rename_fields("RetryPolicy", _RETRY_POLICY),
             **_DEAD_LETTERS,
         },

@@ -9,14 +9,38 @@ from typing import Any
 
 from ...aws import Aws
 from ...errors import LocalError
-from . import alarms, compute, events, identity, messaging, parameters, secrets, storage, trails, workflows
+from . import (
+    alarms,
+    api_destinations,
+    compute,
+    events,
+    identity,
+    messaging,
+    parameters,
+    secrets,
+    storage,
+    trails,
+    workflows,
+)
 from .entry import CreatedResource, Entry, Inputs
 
 __all__ = ["SERVICES", "TABLE", "Created", "Entry", "Inputs", "Resource", "entry_for"]
 
 TABLE: Mapping[str, Entry] = {
     entry.token: entry
-    for module in (alarms, messaging, events, compute, identity, storage, secrets, parameters, trails, workflows)
+    for module in (
+        alarms,
+        messaging,
+        api_destinations,
+        events,
+        compute,
+        identity,
+        storage,
+        secrets,
+        parameters,
+        trails,
+        workflows,
+    )
     for entry in module.ENTRIES
 }
 SERVICES = (

@@ -6,7 +6,7 @@ A type without an entry cannot be updated: a change of any input replaces the re
 from collections.abc import Callable, Mapping
 
 from ...aws import Aws
-from . import TABLE, events, messaging, trails
+from . import TABLE, api_destinations, events, messaging, trails
 from .archive import build_zip
 from .entry import CreatedResource, Inputs, build_tag_list, select_inputs, to_api_case
 
@@ -210,6 +210,8 @@ _PUT_AGAIN = (
 )
 UPDATES: Mapping[str, Update] = {
     **{token: _put_again(token) for token in _PUT_AGAIN},
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": api_destinations.update_destination,
+    "aws:cloudwatch/eventConnection:EventConnection": api_destinations.update_connection,
     "aws:cloudwatch/logGroup:LogGroup": _update_log_group,
     "aws:cloudtrail/trail:Trail": _update_trail,
     "aws:dynamodb/table:Table": _update_table,

@@ -9,6 +9,22 @@ def subscription(**changes):
     return {"topic": "failures", "protocol": "email", "endpoint": "team@example.com", **changes}
 
 
+SLACK = "https://hooks.slack.com/services/T0000/B0000/sEcReT"
+KEY = "0123456789abcdef0123456789ABCDEF"
+
+
+def slack(**changes):
+    return {"topic": "critical", "protocol": "slack", "endpoint": SLACK, **changes}
+
+
+def webhook(**changes):
+    return slack(protocol="webhook", endpoint="https://example.com:8443/hook?token=x", **changes)
+
+
+def pagerduty(**changes):
+    return {**slack(protocol="pagerduty", endpoint=KEY), **changes}
+
+
 def rule(**changes):
     return {"name": "instances", "event_pattern": {"source": ["aws.ec2"]}, "to": "both", **changes}
 
@@ -22,6 +38,9 @@ OTHER = {
     "subscriptions": [
         {"topic": "critical", "protocol": "email", "endpoint": "on-call@example.com"},
         {"topic": "failures", "protocol": "sqs", "endpoint": "arn:aws:sqs:eu-west-1:111122223333:inbox"},
+        slack(owners=["payments"]),
+        pagerduty(filter_policy={"severity": ["OUTAGE"]}, service_region="eu"),
+        webhook(topic="remediation", headers={"X-Api-Key": "sEcReT"}),
     ],
     "queue_retention_days": 2,
     "dead_letter_retention_days": 3,
@@ -54,6 +73,13 @@ GOOD = [
                     subscription_role_arn=ROLE,
                 )
             ],
+            [slack(), slack(topic="remediation", filter_policy={"severity": ["OUTAGE", {"prefix": "AT"}]})],
+            [slack(owners=["payments", "Zahlungen & Co"]), slack(name="rest", endpoint=f"{SLACK}2", owners=["*"])],
+            [slack(endpoint="https://hooks.slack-gov.com/services/T0/B0/x"), subscription()],
+            [slack(protocol="teams", endpoint="https://prod-1.westeurope.logic.azure.com:443/workflows/a?sig=b_-c")],
+            [pagerduty(), pagerduty(endpoint=KEY[::-1], service_region="eu")],
+            [webhook(headers={"Authorization": "Bearer x", "X-Api-Key": "y"}), webhook(topic="remediation")],
+            [slack(endpoint=f"{SLACK}{number}") for number in range(50)],
         ],
     ),
     ("queue_retention_days", [1, 7, 14]),
@@ -81,8 +107,9 @@ BAD = [
     ),
     (
         "subscriptions",
-        "one of http, https, email, email-json, sms, sqs, lambda, application, firehose",
-        [[subscription(protocol=x)] for x in (None, "", "slack", "HTTPS", ["email"], {}, 1, True)],
+        "one of http, https, email, email-json, sms, sqs, lambda, application, firehose, slack, teams, pagerduty, "
+        "webhook",
+        [[subscription(protocol=x)] for x in (None, "", "slak", "HTTPS", ["email"], {}, 1, True)],
     ),
     (
         "subscriptions",
@@ -150,6 +177,92 @@ BAD = [
         [[subscription(name=x)] for x in ("", "a b", "x" * 25, "ä", "x\n", 1, ["x"], "a/b", "0", "12", "1234567")],
     ),
     ("subscriptions", "be there once", [[subscription(), subscription(filter_policy={"a": ["b"]})]]),
+    ("subscriptions", "be there once", [[slack(), slack(owners=["a"])]]),
+    (
+        "subscriptions",
+        "the URL of an incoming webhook",
+        [
+            [slack(endpoint=x)]
+            for x in (
+                "https://example.com/x",
+                "https://hooks.slack.com/workflows/T/A/1/x",
+                f"{SLACK}?x=1",
+                KEY,
+                1,
+                None,
+            )
+        ],
+    ),
+    (
+        "subscriptions",
+        "the URL of a webhook of the Workflows app",
+        [
+            [slack(protocol="teams", endpoint=x)]
+            for x in (
+                "https://contoso.webhook.office.com/webhookb2/a@b/IncomingWebhook/c/d",
+                "https://outlook.office.com/webhook/a",
+                "http://example.com/x",
+                "https://",
+                "https://example.com/x#y",
+                "https://exämple.com/",
+                f"https://example.com/{'x' * 2048}",
+            )
+        ],
+    ),
+    (
+        "subscriptions",
+        "the integration key of an Events API v2 integration",
+        [[pagerduty(endpoint=x)] for x in ("", KEY[1:], f"{KEY}0", "https://events.pagerduty.com/v2/enqueue", 1)],
+    ),
+    ("subscriptions", "remediation or critical for protocol slack", [[slack(topic="failures")]]),
+    ("subscriptions", "critical for protocol pagerduty", [[pagerduty(topic="remediation")]]),
+    ("subscriptions", "left out for slack, which has a form", [[slack(raw_message_delivery=True)]]),
+    ("subscriptions", "left out but for firehose", [[slack(subscription_role_arn=ROLE)]]),
+    ("subscriptions", "left out but for slack, teams, pagerduty, webhook", [[subscription(owners=["payments"])]]),
+    ("subscriptions", "left out but for webhook", [[slack(headers={"a": "b"})], [subscription(headers={"a": "b"})]]),
+    ("subscriptions", "left out but for pagerduty", [[slack(service_region="eu")]]),
+    ("subscriptions", "one of us, eu", [[pagerduty(service_region=x)] for x in ("", "EU", "apac", 1, ["eu"])]),
+    (
+        "subscriptions",
+        "a list of values of the tag rotation-guard:owner",
+        [[slack(owners=x)] for x in ([], "payments", [1], [""], ["x" * 257], ["a", "a"], {"a": 1})],
+    ),
+    ("subscriptions", "a map of 1 to 100 headers", [[webhook(headers=x)] for x in ({}, [], "a", 1)]),
+    (
+        "subscriptions",
+        "a map of names of headers",
+        [[webhook(headers=x)] for x in ({"a b": "c"}, {"a": "b", "A": "c"})],
+    ),
+    ("subscriptions", "EventBridge sets or removes it", [[webhook(headers={"Host": "x"})]]),
+    (
+        "subscriptions",
+        "text of 1 to 512 printable ASCII characters",
+        [[webhook(headers={"a": x})] for x in ("", " a", "ä", "a\n", "x" * 513, 1, None)],
+    ),
+    (
+        "subscriptions",
+        "a map of fields of the event's detail",
+        [[slack(filter_policy=x)] for x in ({}, "x", {"a": "b"}, {"a": []}, FAR_TOO_DEEP, LOOP)],
+    ),
+    (
+        "subscriptions",
+        "without incidents_table, message, turn",
+        [
+            [slack(filter_policy={"turn": ["opened"]})],
+            [slack(filter_policy={"$or": [{"incidents_table": ["x"]}, {"severity": ["OUTAGE"]}]})],
+            [slack(filter_policy={"owner": ["a"]}, owners=["b"])],
+        ],
+    ),
+    (
+        "subscriptions",
+        "an event pattern has at most 2048 characters",
+        [[slack(owners=[f"{n}" * 200 for n in range(9)])]],
+    ),
+    (
+        "subscriptions",
+        "at most 50 with the protocols slack, teams, pagerduty, webhook",
+        [[slack(endpoint=f"{SLACK}{number}") for number in range(51)]],
+    ),
     ("queue_retention_days", "an integer from 1 to 14", [*NUMBERS, 0, 15]),
     ("dead_letter_retention_days", "an integer from 1 to 14", [*NUMBERS, 0, 15]),
     ("dead_letter_retention_days", "at least queue_retention_days, 7,", [1, 6]),

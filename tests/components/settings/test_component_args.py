@@ -12,6 +12,7 @@ from components.audit.rotation_audit import RotationAudit
 from components.demo.demo_secrets import DemoSecrets
 from components.events.management_trail import ManagementTrail
 from components.events.rotation_events import RotationEvents
+from components.integrations.integrations import Integrations
 from components.notifications.notifications import Notifications
 from components.observability.observability import Observability
 from components.organization.hub import Hub
@@ -20,6 +21,7 @@ from components.remediation.remediation import Remediation
 from components.settings.name_lengths import LONGEST_NAMES
 from components.settings.validation import InvalidSettings
 from tests.component_classes import list_components
+from tests.components.integrations.receivers import subscription
 from tests.components.settings.test_name_lengths import ACTUALLY_ADDED, LIMITS
 
 AT = "eu-west-1:111122223333"
@@ -30,6 +32,7 @@ ARGS = {
     AuditTrail: {},
     DemoSecrets: {},
     Hub: {"organization_id": "o-a1b2c3d4e5"},
+    Integrations: {"subscriptions": [subscription("webhook", "remediation")]},
     Member: {"hub_event_bus_arn": f"arn:aws:events:{AT}:event-bus/hub", "alarms_topic_arn": TOPIC},
     ManagementTrail: {"regional_arn": f"arn:aws:sqs:{AT}:queue"},
     Notifications: {"subscriptions": [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{AT}:q"}]},

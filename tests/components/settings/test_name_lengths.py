@@ -1,12 +1,14 @@
 """How long names may be, so that AWS accepts the names derived from them."""
 
+import re
+
 import pytest
 
 from components.rotation_guard import RotationGuard
 from components.settings.name_lengths import LONGEST_NAME
 from components.settings.validation import InvalidSettings, complaints_about
 from tests.components.samples.everything import EVERYTHING
-from tests.components.samples.messages import rule
+from tests.components.samples.messages import rule, webhook
 
 ACTUALLY_ADDED = len("-0a1b2c3")
 LIMITS = {
@@ -17,6 +19,10 @@ LIMITS = {
     "aws:iam/rolePolicy:RolePolicy": 128,
     # (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html)
     "aws:cloudwatch/eventRule:EventRule": 64,
+    # (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateConnection.html)
+    "aws:cloudwatch/eventConnection:EventConnection": 64,
+    # (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateApiDestination.html)
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": 64,
     # (https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html)
     "aws:scheduler/schedule:Schedule": 64,
     "aws:scheduler/scheduleGroup:ScheduleGroup": 64,
@@ -43,7 +49,12 @@ LIMITS = {
 
 def test_the_maximum_length_of_the_component_name_follows_from_the_limits_of_aws(guard):
     everything = guard(**EVERYTHING)
-    fixed = [resource for resource in everything.custom() if "-events-extra-" not in resource.name]
+    # Names that depend on a setting have messages of their own.
+    fixed = [
+        resource
+        for resource in everything.custom()
+        if "-events-extra-" not in resource.name and not re.match(r"guard-(critical|remediation)-", resource.name)
+    ]
     limited = {
         (resource.type, resource.name): LIMITS[resource.type] - ACTUALLY_ADDED - (len(resource.name) - len("guard"))
         for resource in fixed
@@ -116,3 +127,17 @@ def test_a_component_rejects_a_name_that_is_too_long_before_creating_resources(r
 
     assert run(program).resources == []
     assert rejections
+
+
+@pytest.mark.parametrize(("component", "maximum"), [("rotation-guard", 21), ("n" * 27, 8)])
+def test_the_name_of_a_subscription_of_eventbridge_depends_on_the_component_name(component, maximum):
+    # The names of its rule, role, connection and API destination have 64 characters at most.
+    longest = webhook(topic="remediation", name="s" * maximum)
+    assert len(f"{component}-remediation-webhook-{longest['name']}") + ACTUALLY_ADDED == 64
+    assert complaints_about({"subscriptions": [longest]}, component=component) == []
+
+    [complaint] = complaints_about({"subscriptions": [{**longest, "name": "s" * (maximum + 1)}]}, component=component)
+
+    assert complaint.startswith(
+        f"subscriptions[0].name must be at most {maximum} characters in the component {component}, "
+    )

@@ -1,0 +1,1 @@
+"""Integrations: incidents in chats and pagers, over EventBridge's API destinations."""
