@@ -46,7 +46,17 @@ def write_heads(name: str, deployment: Deployment, now: datetime, tables: Iterab
 
     The file is replaced when it is complete, so an earlier one is never lost to a full disk.
     """
-    content: Mapping[str, Any] = {
+    part = Path(f"{name}.part")
+    try:
+        part.write_text(json.dumps(describe_heads(deployment, now, tables), indent=1) + "\n", encoding="utf-8")
+        part.replace(name)
+    except OSError as error:
+        raise Unreachable(f"--save-heads cannot be written to {name}: {error.strerror}.") from None
+
+
+def describe_heads(deployment: Deployment, now: datetime, tables: Iterable[TableVerification]) -> Mapping[str, Any]:
+    """The ends of these tables' chains, as a file has them."""
+    return {
         "version": FORMAT_VERSION,
         "saved_at": to_iso(now),
         "source": dict(deployment.source),
@@ -61,12 +71,6 @@ def write_heads(name: str, deployment: Deployment, now: datetime, tables: Iterab
             for verified in tables
         },
     }
-    part = Path(f"{name}.part")
-    try:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        part.replace(name)
-    except OSError as error:
-        raise Unreachable(f"--save-heads cannot be written to {name}: {error.strerror}.") from None
 
 
 def _parse(saved: Mapping[str, Any]) -> SavedHead:

@@ -139,14 +139,21 @@ class AuditTables:
         """The current status of the secrets that need attention: one Query of the sparse index."""
         return list(self.each_needing_attention())
 
-    def scheduled_runs(self, until: datetime) -> Iterator[Record]:
-        """The scheduled runs that started until this time, newest first; a page is read only when it is needed."""
+    def scheduled_runs(self, until: datetime, since: datetime | None = None) -> Iterator[Record]:
+        """The scheduled runs that started until this time, newest first; a page is read only when it is needed.
+
+        With `since`, those whose scheduled time is before it are left out.
+        """
         # A run never starts before the time in its id.
         runs = self._dynamodb.pages(
             "query",
             Limit=_RUNS_PER_PAGE,
             ScanIndexForward=False,
-            **self._run_keys("run_id <= :until", until=to_iso(until)),
+            **(
+                self._run_keys("run_id <= :until", until=to_iso(until))
+                if since is None
+                else self._run_keys("run_id BETWEEN :since AND :until", since=to_iso(since), until=to_iso(until))
+            ),
         )
         return (run for run in runs if run.get("started_at", "9") <= to_iso(until))
 

@@ -1,6 +1,7 @@
 """`rotation-guard report`: what the audit of a deployment recorded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, NoReturn
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from ..audit_reading import Question, read_deployments
 from ..deployment import resolve_deployments
 from ..errors import NEEDS_ATTENTION, UsageError
+from ..evidence.contents import build_contents
+from ..evidence.directory import check_directory, write_evidence
 from ..exemption_report import build_exemption_register
 from ..formats import Format, render_csv
 from ..options import (
@@ -41,6 +44,19 @@ Since = Annotated[
 ]
 
 
+Evidence = Annotated[
+    str | None,
+    typer.Option(
+        help="Also write a new directory for an auditor: the report in every format, settings, runs, what the hash "
+        "chains prove, and a manifest with SHA-256 sums.",
+        metavar="DIR",
+    ),
+]
+SignWith = Annotated[
+    str | None, typer.Option(help="Sign the manifest with this asymmetric key of KMS: id, alias or ARN.", metavar="KEY")
+]
+
+
 def report(
     older_than: OlderThan = None,
     verdicts: Verdicts = [],  # noqa: B006 - typer's default of a list, which it copies
@@ -49,6 +65,8 @@ def report(
     due_within: DueWithin = None,
     as_of: AsOf = None,
     since: Since = None,
+    evidence: Evidence = None,
+    sign_with: SignWith = None,
     stack_outputs: AllStackOutputs = [],  # noqa: B006
     local: Local = False,
     profile: Profiles = [],  # noqa: B006
@@ -67,14 +85,23 @@ def report(
     if start is not None and start >= at:
         raise UsageError(f"--since must be before {'now' if as_of is None else f'--as-of {as_of}'}, got {since}.")
     secret_filter = parse_filter(verdicts, owners, older_than, due_within, attention)
+    if sign_with is not None and evidence is None:
+        raise UsageError(f"--sign-with signs the manifest of --evidence DIR, which was not given, got {sign_with}.")
+    directory = None if evidence is None else check_directory(evidence)
     deployments = resolve_deployments(stack_outputs, local, profile, region)
     question = Question(now, at, is_past=as_of is not None, since=start, attention=attention)
-    if output_format is Format.CSV and len(deployments) == 1:
+    if output_format is Format.CSV and len(deployments) == 1 and directory is None:
         stream = open_stream(deployments[0], question, secret_filter)
         if stream is not None:
             _finish_stream(stream, exit_code)
     answer = _assemble(read_deployments(deployments, question), secret_filter, question)
-    finish(build_secret_report(answer), output_format, exit_code)
+    report = build_secret_report(answer)
+    if directory is not None:
+        files, unread = build_contents(answer, deployments, question)
+        for name in write_evidence(directory, files, answer, deployments[0].session, sign_with):
+            print_error(f"Wrote {directory / name}.")
+        report = replace(report, unreadable=[*report.unreadable, *unread])
+    finish(report, output_format, exit_code)
 
 
 def exemptions(
@@ -106,6 +133,7 @@ REPORT = Command(
         "rotation-guard report --older-than 30d --format csv",
         "rotation-guard report --as-of 2026-09-30 --stack-outputs outputs.json",
         "rotation-guard report --since 90d --exit-code",
+        "rotation-guard report --older-than 30d --evidence 2026-Q3 --sign-with alias/evidence",
         "rotation-guard report --stack-outputs eu.json --stack-outputs us.json --format markdown",
     ),
 )

@@ -1,17 +1,21 @@
 """`rotation-guard verify`: whether the rows of the audit trail and the incidents are as they were written."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
 
+from ..aws import AwsSession
 from ..chain_reader import ChainReader, TableVerification
 from ..deployment import resolve_deployment
 from ..errors import NEEDS_ATTENTION, UNREACHABLE, Unreachable, UsageError
+from ..evidence.check import check_evidence
+from ..evidence.manifest import is_evidence
 from ..formats import Format, write_report
-from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs
+from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
 from ..saved_heads import read_heads, write_heads
 from ..verification_report import build_verification_report
@@ -25,9 +29,13 @@ class TableChoice(StrEnum):
     ALL = "all"
 
 
-Secret = Annotated[
+Target = Annotated[
     str | None,
-    typer.Argument(help="Only the chain of this secret, by its name or ARN.", metavar="[SECRET]", show_default=False),
+    typer.Argument(
+        help="Only the chain of this secret, by its name or ARN; or a directory of `report --evidence`.",
+        metavar="[SECRET|DIR]",
+        show_default=False,
+    ),
 ]
 Table = Annotated[TableChoice, typer.Option(help=f"One of: {', '.join(TableChoice)}.", metavar="TABLE")]
 Heads = Annotated[
@@ -43,7 +51,7 @@ SaveHeads = Annotated[
 
 
 def verify(
-    secret: Secret = None,
+    target: Target = None,
     table: Table = TableChoice.ALL,
     heads: Heads = None,
     save_heads: SaveHeads = None,
@@ -56,9 +64,12 @@ def verify(
     """Verify that no row of the audit trail or the incidents was changed, removed or inserted.
 
     Names the first such row of each secret, and ends with 1 if there is one. Reads the tables and writes nothing to
-    them.
+    them. Of a directory of evidence, compares every file with the manifest, and the manifest with its signature.
     """
     now = utc_now()
+    if target is not None and is_evidence(target):
+        _finish_evidence(target, AwsSession(profile, region), now, output_format)
+    secret = target
     if secret is not None and save_heads is not None:
         raise UsageError(f"--save-heads saves the ends of all chains: leave out SECRET, got {secret!r}.")
     deployment = resolve_deployment(stack_outputs, local, profile, region)
@@ -86,6 +97,14 @@ def verify(
     raise typer.Exit(UNREACHABLE if unread else 0)
 
 
+def _finish_evidence(directory: str, session: AwsSession, now: datetime, output_format: Format) -> NoReturn:
+    report = check_evidence(directory, session, now)
+    if not report.has_attention:
+        finish(report, output_format, exit_code=False)
+    write_report(report, output_format)
+    raise typer.Exit(NEEDS_ATTENTION)
+
+
 def _verify(reader: ChainReader, secret: str | None) -> TableVerification:
     if secret is None:
         return reader.verify_all()
@@ -97,6 +116,7 @@ VERIFY = Command(
     (
         "rotation-guard verify",
         "rotation-guard verify orders/db --table trail",
+        "rotation-guard verify 2026-Q3",
         "rotation-guard verify --stack-outputs outputs.json --save-heads heads.json",
         "rotation-guard verify --stack-outputs outputs.json --heads heads.json --format json",
     ),

@@ -47,6 +47,8 @@ def test_a_history_row_has_every_attribute_that_reports_need():
         "current_version_id": "v2",
         "value_created_at": "2026-01-29T12:00:00Z",
         "owner": "payments",
+        "exempt_until": None,
+        "exempt_reason": None,
         "expires_at": 1_800_000_000,
     }
 
