@@ -1,14 +1,18 @@
 """Integrations: what EventBridge sends to chats and pagers, how, and what is secret of it."""
 
 import json
+from dataclasses import replace
 
 import pulumi
 import pytest
 
 from components.integrations.integrations import Integrations
 from components.notifications.notifications import Notifications
+from components.organization.hub import Hub
 from components.rotation_guard import RotationGuard
 from components.settings.validation import InvalidSettings
+from local.check_own_stack import read_resources
+from policies.model.evaluation import check
 from tests.components.integrations.receivers import (
     CONNECTION,
     DESTINATION,
@@ -298,3 +302,59 @@ def test_the_stack_watches_the_rules_and_dead_letters_of_receivers(deploy):
     assert [one.inputs["protocol"] for one in recording.of_type("aws:sns/topicSubscription:TopicSubscription")] == [
         "email"
     ]
+
+
+def test_a_stack_with_receivers_passes_the_policy_pack(deploy):
+    entries = [subscription(protocol, owners=["payments"]) for protocol in ENDPOINTS]
+
+    recording = deploy(RotationGuard, "guard", {"subscriptions": entries})
+
+    assert check(read_resources(recording)).complaints == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "rules"),
+    [
+        ("deadLetterConfig", {"event-target-has-dead-letters", "dead-letter-queue-is-used"}),
+        ("roleArn", {"event-target-is-permitted"}),
+    ],
+)
+def test_the_policy_pack_says_what_a_receiver_lacks(deploy, field, rules):
+    recording = deploy(RotationGuard, "guard", {"subscriptions": [subscription("slack")]})
+
+    resources = [
+        replace(one, props={name: value for name, value in one.props.items() if name != field})
+        if one.type == TARGET and "-slack-" in one.name
+        else one
+        for one in read_resources(recording)
+    ]
+
+    assert {complaint.policy for complaint in check(resources).complaints} == rules
+
+
+def test_a_hub_sends_the_incidents_of_all_members(deploy):
+    args = {"organization_id": "o-a1b2c3d4e5", "subscriptions": [subscription("slack"), subscription("pagerduty")]}
+
+    recording = deploy(Hub, "hub", args)
+
+    bus = only(recording, "aws:cloudwatch/eventBus:EventBus")
+    rules = [rule for rule in recording.of_type(RULE) if "-critical-" in rule.name]
+    assert len(rules) == 2
+    for rule in rules:
+        assert rule.inputs["eventBusName"] == bus.outputs["name"]
+        assert "incidents_table" not in json.loads(rule.inputs["eventPattern"])["detail"]
+    queue = recording.named(QUEUE, "hub-integrations-dead-letters")
+    assert recording.outputs["undelivered_incidents_dead_letters_url"] == queue.outputs["url"]
+    watched = [alarm.inputs["dimensions"] for alarm in recording.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")]
+    assert {"QueueName": queue.outputs["name"]} in watched
+    for rule in rules:
+        assert {"EventBusName": bus.outputs["name"], "RuleName": rule.outputs["name"]} in watched
+
+
+def test_a_hub_refuses_a_name_that_is_too_long_for_a_rule(deploy):
+    entry = subscription("slack", name="n" * 24)
+
+    with pytest.raises(InvalidSettings) as raised:
+        deploy(Hub, "h" * 30, {"organization_id": "o-a1b2c3d4e5", "subscriptions": [entry]})
+
+    assert "subscriptions[0].name must be at most 10 characters in the component" in str(raised.value)
