@@ -16,8 +16,10 @@ from boto3.dynamodb.types import TypeDeserializer
 from local.aws import Aws
 from local.deploy import program
 from local.deploy.stacks import Stack
+from local.emulator import api
 from local.emulator.process import ACCOUNT_ID, Emulator, describe_accounts
 from local.waiting import eventually
+from tests.receivers.server import Receivers, serve
 
 REGION, ORGANIZATION = "eu-west-1", "o-a1b2c3d4e5"
 HUB_ACCOUNT = "999900009999"
@@ -25,7 +27,15 @@ HUB_PROGRAM = """
 import pulumi
 from components.organization.hub import Hub
 
-hub = Hub("rotation-hub", {"organization_id": pulumi.Config().require("organization"), "drill": True})
+slack = {
+    "topic": "remediation",
+    "protocol": "slack",
+    "endpoint": "https://hooks.slack.com/services/T0/B0/secret",
+}
+hub = Hub(
+    "rotation-hub",
+    {"organization_id": pulumi.Config().require("organization"), "drill": True, "subscriptions": [slack]},
+)
 for output in Hub.__annotations__:
     pulumi.export(output, getattr(hub, output))
 """
@@ -92,6 +102,7 @@ class Organization:
 
     hub: Account
     member: Account
+    receivers: Receivers
 
     def admit(self, organization: str) -> None:
         """Let the hub's bus admit the accounts of this organisation alone."""
@@ -148,11 +159,14 @@ def organization(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organizat
     with (
         Emulator.serve(directory / "hub", REGION, account_id=HUB_ACCOUNT, accounts_file=accounts) as hub,
         Emulator.serve(directory / "member", REGION, accounts_file=accounts) as member,
+        serve() as receivers,
     ):
         describe_accounts(accounts, ORGANIZATION, (hub, member))
         deployed = deploy(directory, "hub", HUB_PROGRAM, hub.aws(REGION), organization=ORGANIZATION)
+        api.call_action(hub.aws(REGION), "RotationGuardReceivers", {"https://hooks.slack.com": receivers.url("slack")})
         bus = deployed.outputs["event_bus_arn"]
-        yield Organization(deployed, deploy(directory, "member", MEMBER_PROGRAM, member.aws(REGION), hub=bus))
+        member_account = deploy(directory, "member", MEMBER_PROGRAM, member.aws(REGION), hub=bus)
+        yield Organization(deployed, member_account, receivers)
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -179,6 +193,13 @@ def test_a_failed_rotation_in_a_member_shows_up_at_the_hub(organization, recorde
     assert f" {ACCOUNT_ID} {REGION}: " in notification["Subject"]
     [failure] = eventually(lambda: hub.receive(inboxes["failures"]), "the failure at the hub")
     assert secret in failure["Message"]
+    name = secret.rpartition(":secret:")[2].rpartition("-")[0]
+    [chat] = eventually(
+        lambda: [request for request in organization.receivers.requests("slack") if name in request.body],
+        "the incident in the hub's chat",
+    )
+    assert chat.complaints == []
+    assert f"Account: {ACCOUNT_ID}" in chat.body
     assert organization.count_dead_letters() == 0
 
 
