@@ -58,6 +58,12 @@ class IncidentRow:
     """The remediation mode of this secret."""
     secret_arn: str
     execution: str | None
+    acknowledged: bool
+    """Whether somebody works on it now, and it needs attention."""
+    acknowledged_by: str | None
+    """The caller's ARN."""
+    acknowledged_until: str | None
+    acknowledged_reason: str | None
 
     @property
     def is_closed(self) -> bool:
@@ -78,12 +84,14 @@ def from_record(record: Record, secret: RemediationState | None, now: datetime, 
     state, outcome = record.get("state", OPEN), record.get("outcome")
     failed_at = record.get("last_failure_at")
     has_new_value = secret is not None and secret.succeeded_at > (failed_at or "")
+    attention = state != CLOSED or (is_latest and outcome in UNRESOLVED and not has_new_value)
+    until = record.get("acknowledged_until")
     return IncidentRow(
         secret_name=record.get("secret_name") or secret_name_of(record["secret_arn"]),
         opened_at=record["opened_at"],
         state=state,
         outcome=outcome,
-        attention=state != CLOSED or (is_latest and outcome in UNRESOLVED and not has_new_value),
+        attention=attention,
         overdue=state == OPEN and 0 < record.get("alive_until", 0) < now.timestamp(),
         failed_step=record.get("failed_step"),
         attempts=record.get("attempts", 0),
@@ -95,6 +103,10 @@ def from_record(record: Record, secret: RemediationState | None, now: datetime, 
         mode=record.get("mode"),
         secret_arn=record["secret_arn"],
         execution=record.get("execution"),
+        acknowledged=attention and to_iso(now) < (until or ""),
+        acknowledged_by=record.get("acknowledged_by"),
+        acknowledged_until=until,
+        acknowledged_reason=record.get("acknowledged_reason"),
     )
 
 
@@ -138,34 +150,49 @@ def build_incident_list(
     rows: Sequence[IncidentRow],
     deployment: Deployment,
     now: datetime,
-    since: datetime,
+    since: datetime | None,
     outcomes: Sequence[str] = (),
     only_open: bool = False,
+    only_attention: bool = False,
 ) -> Report:
-    """The Report of a list of incidents; `since`, `outcomes` and `only_open` are its filters."""
+    """The Report of a list of incidents, with its filters; without `since`, of those of any age."""
     attention = sum(row.attention for row in rows)
     counts = dict(Counter(row.status for row in rows))
-    start = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    start = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     if rows:
         counted = ", ".join(f"{status} {count}" for status, count in counts.items())
         incidents = "incident" if len(rows) == 1 else "incidents"
         need = "needs" if attention == 1 else "need"
         summary = f"{len(rows)} {incidents}: {counted}. {attention} {need} attention."
+        if acknowledged := sum(row.acknowledged for row in rows):
+            summary = f"{summary[:-1]}, of which {acknowledged} {'is' if acknowledged == 1 else 'are'} acknowledged."
+    elif only_attention:
+        summary = "No incidents need attention."
     elif only_open:
         summary = "No incidents are open."
     else:
-        summary = f"No incidents match since {start}."
+        summary = f"No incidents match{start}."
     table_rows = [_table_row(row) for row in rows]
     return Report(
-        headline=f"{headline(deployment, now)}, incidents since {start}, and all open ones.",
+        headline=f"{headline(deployment, now)}, incidents{f'{start}, and all open ones' if since else ''}.",
         columns=_TABLE_COLUMNS,
         rows=table_rows,
         summary=summary,
         body=report_body(
             deployment,
             now,
-            filters={"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "open": only_open, "outcome": list(outcomes)},
-            summary={"total": len(rows), "attention": attention, "states": counts},
+            filters={
+                "since": f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else None,
+                "open": only_open,
+                "outcome": list(outcomes),
+                "attention": only_attention,
+            },
+            summary={
+                "total": len(rows),
+                "attention": attention,
+                "acknowledged": sum(row.acknowledged for row in rows),
+                "states": counts,
+            },
             incidents=[to_json(row) for row in rows],
         ),
         csv=Records(COLUMNS, [to_json(row).values() for row in rows]),
@@ -232,13 +259,21 @@ def report_body(deployment: Deployment, now: datetime, **fields: Any) -> dict[st
 def style(row: IncidentRow) -> Style:
     """The style of an incident's status."""
     if row.attention:
-        return RED if row.is_closed else YELLOW
+        return RED if row.is_closed and not row.acknowledged else YELLOW
     return GREEN if row.outcome in RECOVERIES else PLAIN
 
 
 def describe_overdue(row: IncidentRow) -> str:
     """A sentence if the workflow of an open incident is presumed dead; otherwise empty."""
     return "Its workflow is overdue and presumed dead: look at its execution." if row.overdue else ""
+
+
+def describe_acknowledgement(row: IncidentRow) -> str:
+    """A sentence if somebody works on the incident: who, why and until when; otherwise empty."""
+    if not row.acknowledged:
+        return ""
+    who = (row.acknowledged_by or "somebody").rpartition(":")[2].rpartition("/")[2]
+    return f"Acknowledged by {who} until {format_minute(row.acknowledged_until)} UTC: {row.acknowledged_reason}"
 
 
 def _table_row(row: IncidentRow) -> Row:
@@ -248,7 +283,8 @@ def _table_row(row: IncidentRow) -> Row:
         (row.failed_step or ("unknown" if row.failures else ""), PLAIN),
         (str(row.attempts), PLAIN),
     ]
-    return Row(row.secret_name, cells, " ".join(text for text in (describe_overdue(row), row.reason) if text))
+    notes = (describe_overdue(row), row.reason, describe_acknowledgement(row))
+    return Row(row.secret_name, cells, " ".join(text for text in notes if text))
 
 
 def _format_timestamp(timestamp: str | None, pattern: str) -> str:

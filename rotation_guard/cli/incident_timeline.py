@@ -15,6 +15,7 @@ from rotation_guard.domain.remediation.remediation_state import RemediationState
 from .deployment import Deployment
 from .incident_report import (
     IncidentRow,
+    describe_acknowledgement,
     describe_overdue,
     format_second,
     from_epoch,
@@ -23,6 +24,7 @@ from .incident_report import (
     style,
     to_json,
 )
+from .log_groups import EXECUTION, ROTATION_FUNCTION, build_log_links
 from .report import Records, Report, row_records
 from .tables import Record
 from .terminal import PLAIN, Column, Row
@@ -38,7 +40,10 @@ _LINK_LABELS = {
     "ended_by": "Execution that ended it",
     "secret": "Secret in the console",
     "runbook": "Runbook",
+    EXECUTION: "Log of the execution in the console",
+    ROTATION_FUNCTION: "Log of the rotation function in the console",
 }
+_LOG_LABELS = {EXECUTION: "Log group of the execution", ROTATION_FUNCTION: "Log group of the rotation function"}
 _DISTRIBUTION = "rotation-guard"
 
 
@@ -67,13 +72,15 @@ def build_incident_report(
     record: Record,
     state: RemediationState,
     secret: NamedSecret,
+    log_groups: Mapping[str, str],
     deployment: Deployment,
     now: datetime,
 ) -> Report:
-    """The Report of the incident that this record describes."""
+    """The Report of the incident that this record describes; `log_groups` are those of `find_log_groups`."""
     entries = list(_entries(record))
-    links, next_steps = _links(row, record), _next_steps(row, record)
     function = secret.rotation_function
+    links = {**_links(row, record), **build_log_links(log_groups, row.execution, function)}
+    next_steps = _next_steps(row, record)
     step = f", failed at {row.failed_step}" if row.failed_step else ""
     reasons = (describe_overdue(row), row.reason)
     rows = [_table_row(entry, row) for entry in entries]
@@ -84,6 +91,7 @@ def build_incident_report(
         links=[
             ("Secret", row.secret_arn),
             *([("Rotation function", function)] if function else []),
+            *((_LOG_LABELS[name], group) for name, group in log_groups.items()),
             *((_LINK_LABELS[name], link) for name, link in links.items()),
         ],
         next_steps=next_steps,
@@ -97,6 +105,7 @@ def build_incident_report(
             orphaned_at=state.suspended_at if state.is_suspended else None,
             labels=secret.labels,
             rotation_function=function,
+            log_groups=dict(log_groups),
             links=links,
             next=next_steps or None,
             timeline=entries,
@@ -148,6 +157,8 @@ def _next_steps(row: IncidentRow, record: Record) -> str:
 def _facts(row: IncidentRow, record: Record, state: RemediationState, secret: NamedSecret) -> Iterator[tuple[str, str]]:
     if state.is_suspended:
         yield "Suspended", f"since {format_second(state.suspended_at)} UTC: not repaired until it is released"
+    if row.acknowledged:
+        yield "Acknowledged", describe_acknowledgement(row).removeprefix("Acknowledged ")
     if row.failures:
         yield "Failed", f"{_times(row.failures)}, last at {format_second(row.last_failure_at)} UTC"
     calls = f"RotateSecret was called {_times(row.attempts)}" if row.attempts else "RotateSecret was not called"

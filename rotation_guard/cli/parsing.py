@@ -92,6 +92,21 @@ def parse_past_time(option: str, text: str, now: datetime, *, end_of_day: bool =
     return parsed
 
 
+def parse_future_time(option: str, text: str, now: datetime) -> datetime:
+    """A point in time: a time span from now, a date (its last second), or a timestamp; it may be in the past."""
+    if _SPAN.fullmatch(text.strip()):
+        return now + parse_span(option, text)
+    if day := _parse_date(text):
+        return datetime.combine(day, time(23, 59, 59), UTC)
+    try:
+        return parse_timestamp(text).replace(microsecond=0)
+    except ValueError:
+        raise UsageError(
+            f"{option} must be a time span from now such as 4h or 2d, or a date such as 2026-03-01 or "
+            f"2026-03-01T12:00:00Z, got {text!r}."
+        ) from None
+
+
 def parse_span(option: str, text: str) -> timedelta:
     """A time span such as `30d`, `12h` or `2w`."""
     match = _SPAN.fullmatch(text.strip())

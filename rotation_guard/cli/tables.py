@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from rotation_guard.domain.audit.run import AUDIT
-from rotation_guard.domain.remediation.incidents import CLOSED
+from rotation_guard.domain.remediation.incidents import CLOSED, OPEN
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 from rotation_guard.domain.timestamps import to_iso
 
@@ -43,6 +43,10 @@ _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
+class ConditionFailed(Unreachable):
+    """A row is not as a conditional write expected it."""
+
+
 class DynamoDB:
     """The tables of one deployment."""
 
@@ -56,7 +60,13 @@ class DynamoDB:
         """The response to one call on this table."""
         progress.update(f"Waiting for table {table}")
         with translate_aws_errors(self._deployment.session, f"{self._deployment.description}, table {table}"):
-            return getattr(self._client, operation)(**parameters)
+            try:
+                return getattr(self._client, operation)(**parameters)
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                message = error.response["Error"]["Message"]
+                raise ConditionFailed(
+                    f"{self._deployment.description}, table {table}: {error.operation_name} was refused: {message}"
+                ) from None
 
     def pages(self, operation: str, **parameters: Any) -> Iterator[Record]:
         """Every row of a `query` or a `scan`; a page is read only when it is needed."""
@@ -260,13 +270,21 @@ class IncidentTable:
         self._name = deployment.output("incidents_table_name")
         self._dynamodb = DynamoDB(deployment)
 
-    def incidents_since(self, since: datetime) -> tuple[list[Record], dict[str, RemediationState]]:
-        """The incidents that are open or were opened, closed or resolved since; and the remediation states, by ARN."""
+    def incidents_since(self, since: datetime | None) -> tuple[list[Record], dict[str, RemediationState]]:
+        """The incidents that are open or were opened, closed or resolved since; and the remediation states, by ARN.
+
+        All incidents if `since` is None.
+        """
         rows = self._scan(
             "(begins_with(secret_arn, :incident) "
             "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since OR resolved_at >= :since)) "
             "OR begins_with(secret_arn, :secret)",
-            {":incident": _INCIDENT_PREFIX, ":closed": CLOSED, ":since": to_iso(since), ":secret": _STATE_PREFIX},
+            {
+                ":incident": _INCIDENT_PREFIX,
+                ":closed": CLOSED,
+                ":since": to_iso(since) if since else "0",
+                ":secret": _STATE_PREFIX,
+            },
             {"#state": "state"},
         )
         incidents: list[Record] = []
@@ -338,6 +356,34 @@ class IncidentTable:
             _to_item({":at": at, ":by": caller_arn, ":why": reason}),
         )
         return replace(state, released_at=at)
+
+    def acknowledge(self, incident: Record, now: datetime, until: datetime, caller_arn: str, reason: str) -> bool:
+        """Record who works on an incident, why, and until when; False if it has ended or was resolved meanwhile.
+
+        One write of attributes that nothing else writes, and of an action of its timeline: the workflow is not
+        disturbed.
+        """
+        by = {":by": caller_arn, ":why": reason, ":at": to_iso(now), ":until": to_iso(until)}
+        action = {"action": "acknowledge", "at": by[":at"], "outcome": "acknowledged", "reason": reason}
+        action |= {"by": caller_arn, "until": by[":until"]}
+        condition = "attribute_exists(secret_arn) AND #state = :state"
+        values = by | {":state": incident.get("state", OPEN)}
+        names = {"#state": "state"}
+        if incident.get("outcome"):
+            condition += " AND #outcome = :outcome"
+            values, names = values | {":outcome": incident["outcome"]}, names | {"#outcome": "outcome"}
+        try:
+            self._update(
+                {"secret_arn": incident["secret_arn"], "opened_at": incident["opened_at"]},
+                "SET acknowledged_at = :at, acknowledged_by = :by, acknowledged_until = :until, "
+                "acknowledged_reason = :why, actions = list_append(if_not_exists(actions, :none), :actions)",
+                {**_to_item(values), ":none": {"L": []}, ":actions": {"L": [{"M": _to_item(action)}]}},
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+            )
+        except ConditionFailed:
+            return False
+        return True
 
     def _update(self, key: Mapping[str, str], expression: str, values: Mapping[str, Any], **more: Any) -> None:
         self._dynamodb.call(

@@ -151,7 +151,7 @@ def audit_stack(
         client.meta.events.unregister("before-call", unique_id="answer")
 
 
-WRITES = (("remediation", "stop"), ("remediation", "go"), ("incidents", "release"))
+WRITES = (("remediation", "stop"), ("remediation", "go"), ("incidents", "release"), ("incidents", "ack"))
 """Every command that writes to AWS."""
 REASON = ("--reason", "Drill of the on-call team.")
 

@@ -100,7 +100,12 @@ def test_a_date_means_the_beginning_of_its_day(stack, incidents_json):
     stack.closed_incident("after", "held", opened_at=f"{day}T00:00:01.000Z")
 
     assert secret_names(incidents_json("--since", day)) == ["after"]
-    assert incidents_json("--since", day)["filters"] == {"since": f"{day}T00:00:00Z", "open": False, "outcome": []}
+    assert incidents_json("--since", day)["filters"] == {
+        "since": f"{day}T00:00:00Z",
+        "open": False,
+        "outcome": [],
+        "attention": False,
+    }
 
 
 def test_all_pages_are_read_and_expired_rows_are_not_listed(stack, incidents_json):
@@ -194,7 +199,7 @@ def test_no_line_is_wider_than_the_terminal(stack, run_on_stack, columns):
 def test_an_empty_list_is_a_sentence(stack, run_on_stack, incidents_json):
     assert "No incidents match since" in run_on_stack("incidents").stdout
     assert "No incidents are open." in run_on_stack("incidents", "--open").stdout
-    assert incidents_json()["summary"] == {"total": 0, "attention": 0, "states": {}}
+    assert incidents_json()["summary"] == {"total": 0, "attention": 0, "acknowledged": 0, "states": {}}
 
 
 def test_the_exit_code_shows_on_request_whether_an_incident_needs_attention(stack, run_on_stack):

@@ -20,6 +20,8 @@ def prepare(stack):
         if words == ("incidents", "release"):
             arn = stack.set_state("orders/db", orphaned_at=stack.ago(hours=1))
             return (*words, arn)
+        if words == ("incidents", "ack"):
+            return (*words, stack.incident("orders/db")["secret_arn"], "--until", "4h")
         return words
 
     return prepare

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated
 
 import typer
 
 from rotation_guard.domain.remediation.incidents import Outcome
 from rotation_guard.domain.rotation_event import secret_name_of
+from rotation_guard.domain.timestamps import to_iso
 
 from ..account import Account
 from ..deployment import Deployment, begin_write, resolve_deployment
@@ -21,6 +24,7 @@ from ..incident_report import (
     from_records,
 )
 from ..incident_timeline import NamedSecret, build_incident_report
+from ..log_groups import find_log_groups
 from ..options import (
     TIME_HELP,
     Command,
@@ -33,11 +37,16 @@ from ..options import (
     StackOutputs,
     finish,
 )
-from ..parsing import parse_past_time, parse_timestamp, utc_now
+from ..parsing import parse_future_time, parse_past_time, parse_timestamp, utc_now
+from ..report import Report
 from ..tables import IncidentTable, Record
 from ..terminal import echo
+from ..watching import WATCH_SECONDS, watch
 
 DEFAULT = "list"
+_DEFAULT_PERIOD = "7d"
+_LONGEST_ACKNOWLEDGEMENT = timedelta(days=90)
+"""Longer is no work in progress: a secret that may stay as it is has an exemption."""
 _MAX_LISTED = 10
 """Incidents of a secret that the error message about --opened-at lists."""
 _ARN = re.compile(r"arn:[^:\s]+:secretsmanager:[^:\s]+:[0-9]{12}:secret:\S+")
@@ -45,7 +54,30 @@ _LONGEST_ARN = 2048
 
 Secret = Annotated[str, typer.Argument(help="Name or ARN of the secret.", metavar="SECRET", show_default=False)]
 Since = Annotated[
-    str, typer.Option(help=f"Also incidents opened, closed or resolved since then. {TIME_HELP}", metavar="TIME")
+    str | None,
+    typer.Option(
+        help=f"Also incidents opened, closed or resolved since then (default: 7d). {TIME_HELP}", metavar="TIME"
+    ),
+]
+Attention = Annotated[
+    bool,
+    typer.Option(
+        "--attention", help="Only incidents, of any age, that need attention and that nobody has acknowledged."
+    ),
+]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help=f"Show it again every {WATCH_SECONDS} seconds, until Control-C; not in a terminal, append what changes.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        help="Until when: a time span from now (4h, 2d), a date (its end), or a timestamp, in UTC. Required.",
+        metavar="TIME",
+    ),
 ]
 OnlyOpen = Annotated[bool, typer.Option("--open", help="Only incidents that are not closed.")]
 Outcomes = Annotated[
@@ -63,9 +95,11 @@ OpenedAt = Annotated[
 
 
 def list_incidents(
-    since: Since = "7d",
+    since: Since = None,
     only_open: OnlyOpen = False,
+    attention: Attention = False,
     outcomes: Outcomes = [],  # noqa: B006 - typer's default of a list, which it copies
+    is_watch: Watch = False,
     stack_outputs: StackOutputs = None,
     local: Local = False,
     profile: Profile = None,
@@ -74,21 +108,34 @@ def list_incidents(
     exit_code: ExitCode = False,
 ) -> None:
     """List incidents: the open ones first, then those of the last 7 days."""
-    now = utc_now()
-    start = parse_past_time("--since", since, now)
+    # What needs attention does so at any age.
+    period = since or (None if attention else _DEFAULT_PERIOD)
+    if period is not None:
+        parse_past_time("--since", period, utc_now())
     chosen = [_parse_outcome(text) for text in outcomes]
     deployment, table = _incident_table(stack_outputs, local, profile, region)
-    rows = [
-        row
-        for row in from_records(*table.incidents_since(start), now)
-        if not (only_open and row.is_closed) and (not chosen or row.outcome in chosen)
-    ]
-    finish(build_incident_list(rows, deployment, now, start, chosen, only_open), output_format, exit_code)
+
+    def build() -> Report:
+        now = utc_now()
+        start = None if period is None else parse_past_time("--since", period, now)
+        rows = [
+            row
+            for row in from_records(*table.incidents_since(start), now)
+            if not (only_open and row.is_closed)
+            and (not chosen or row.outcome in chosen)
+            and (not attention or (row.attention and not row.acknowledged))
+        ]
+        return build_incident_list(rows, deployment, now, start, chosen, only_open, attention)
+
+    if is_watch:
+        watch(build, output_format, exit_code)
+    finish(build(), output_format, exit_code)
 
 
 def show(
     secret: Secret,
     opened_at: OpenedAt = None,
+    is_watch: Watch = False,
     stack_outputs: StackOutputs = None,
     local: Local = False,
     profile: Profile = None,
@@ -97,17 +144,26 @@ def show(
     exit_code: ExitCode = False,
 ) -> None:
     """Show the newest incident of a secret: what failed, what was done and why, and the current state."""
-    now = utc_now()
     deployment, table = _incident_table(stack_outputs, local, profile, region)
-    named = _resolve_secret(secret, deployment, table)
-    records = table.incidents_of(named.arn)
-    newest = next(records, None)
-    if newest is None:
-        raise UsageError(f"{named.name} has no recorded incident ({named.arn}).")
-    record = newest if opened_at is None else _find_incident(opened_at.strip(), [newest, *records], named.name)
-    state = table.remediation_state(named.arn)
-    row = from_record(record, state, now, is_latest=record is newest)
-    finish(build_incident_report(row, record, state, named, deployment, now), output_format, exit_code)
+
+    @cache
+    def log_groups_of(execution: str | None, function_arn: str | None) -> dict[str, str]:
+        return find_log_groups(deployment, execution, function_arn)
+
+    def build() -> Report:
+        now = utc_now()
+        named = _resolve_secret(secret, deployment, table)
+        records = table.incidents_of(named.arn)
+        newest = _require_incident(next(records, None), named)
+        record = newest if opened_at is None else _find_incident(opened_at.strip(), [newest, *records], named.name)
+        state = table.remediation_state(named.arn)
+        row = from_record(record, state, now, is_latest=record is newest)
+        groups = log_groups_of(row.execution, named.rotation_function)
+        return build_incident_report(row, record, state, named, groups, deployment, now)
+
+    if is_watch:
+        watch(build, output_format, exit_code)
+    finish(build(), output_format, exit_code)
 
 
 def list_suspended(
@@ -121,6 +177,52 @@ def list_suspended(
     """List the secrets whose repairs are suspended because incidents kept recurring."""
     deployment, table = _incident_table(stack_outputs, local, profile, region)
     finish(build_suspended_list(table.suspended_states(), deployment, utc_now()), output_format, exit_code)
+
+
+def acknowledge(
+    secret: Secret,
+    reason: Reason = None,
+    until: Until = None,
+    stack_outputs: StackOutputs = None,
+    local: Local = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Say that you work on the newest incident of a secret, why, and until when.
+
+    It is then left out of `incidents list --attention`, and no reminder is sent, until that time; nothing else changes.
+    A later acknowledgement replaces it. Records the caller and the reason. Needs --stack-outputs,
+    ROTATION_GUARD_STACK_OUTPUTS or --local, and --reason and --until.
+    """
+    now = utc_now()
+    end = _parse_until(until, now)
+    write = begin_write(stack_outputs, local, profile, region, reason)
+    table = IncidentTable(write.deployment)
+    named = _resolve_secret(secret, write.deployment, table)
+    record = _require_incident(next(table.incidents_of(named.arn), None), named)
+    row = from_record(record, table.remediation_state(named.arn), now)
+    opened = f"{format_second(row.opened_at)} UTC"
+    if not row.attention:
+        raise UsageError(
+            f"The newest incident of {named.name}, opened at {opened}, is over ({row.status}), so there is nothing to "
+            "acknowledge. Nothing was written."
+        )
+    recorded = (row.acknowledged_by, row.acknowledged_reason, row.acknowledged_until)
+    if recorded == (write.caller_arn, write.reason, to_iso(end)):
+        echo(f"The incident of {named.name} is already acknowledged like this, so nothing was written.")
+        echo(write.target)
+        return
+    write.announce()
+    if not table.acknowledge(record, now, end, write.caller_arn, write.reason):
+        raise UsageError(
+            f"The incident of {named.name}, opened at {opened}, has changed meanwhile, so it was not acknowledged: "
+            f"`rotation-guard incidents show` says how it is now."
+        )
+    echo(
+        f"The incident of {named.name}, opened at {opened}, is acknowledged until {end:%Y-%m-%d %H:%M:%S} UTC: until "
+        "then `incidents list --attention` leaves it out, and no reminder is sent."
+    )
+    echo(write.target)
 
 
 def release(
@@ -161,6 +263,7 @@ COMMANDS: Mapping[str, Command] = {
             "rotation-guard incidents",
             "rotation-guard incidents list --since 30d --outcome escalated --outcome held",
             "rotation-guard incidents list --open --exit-code --stack-outputs outputs.json",
+            "rotation-guard incidents list --attention --watch",
         ),
     ),
     "show": Command(
@@ -168,6 +271,13 @@ COMMANDS: Mapping[str, Command] = {
         (
             "rotation-guard incidents show orders/db",
             "rotation-guard incidents show orders/db --opened-at 2026-03-01T12:00:00Z --format markdown",
+        ),
+    ),
+    "ack": Command(
+        acknowledge,
+        (
+            "rotation-guard incidents ack orders/db --reason 'waiting for the vendor' --until 4h "
+            "--stack-outputs outputs.json",
         ),
     ),
     "release": Command(
@@ -183,6 +293,28 @@ def _incident_table(
 ) -> tuple[Deployment, IncidentTable]:
     deployment = resolve_deployment(stack_outputs, local, profile, region)
     return deployment, IncidentTable(deployment)
+
+
+def _require_incident(record: Record | None, named: NamedSecret) -> Record:
+    if record is None:
+        raise UsageError(f"{named.name} has no recorded incident ({named.arn}).")
+    return record
+
+
+def _parse_until(text: str | None, now: datetime) -> datetime:
+    """The end of an acknowledgement. Raises UsageError if it is missing, past, or too far away."""
+    if text is None:
+        raise UsageError(
+            "An acknowledgement needs an end: give --until TIME, such as 4h, 2d or 2026-03-01T12:00:00Z. Nothing was "
+            "written."
+        )
+    end = parse_future_time("--until", text, now)
+    if not now < end <= now + _LONGEST_ACKNOWLEDGEMENT:
+        raise UsageError(
+            f"--until must be in the future, and at most {_LONGEST_ACKNOWLEDGEMENT.days} days from now, got {text}. "
+            "Nothing was written."
+        )
+    return end
 
 
 def _parse_outcome(text: str) -> Outcome:

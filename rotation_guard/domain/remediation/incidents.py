@@ -64,6 +64,8 @@ class Incident:
     """When its secret got a new value after it was escalated or rate limited."""
     notified_at: str = ""
     """When the on-call engineer was last notified that it needs attention."""
+    acknowledged_until: str = ""
+    """Until when somebody is working on it: ISO 8601; empty if nobody has said so."""
     event_type: str = ""
     """The kind of failure that opened it."""
     last_failure_at: str = ""
@@ -101,6 +103,7 @@ class Incident:
             closed_at=row.get("closed_at", ""),
             resolved_at=row.get("resolved_at", ""),
             notified_at=max((entry.get("at", "") for entry in notifications), default=row.get("closed_at", "")),
+            acknowledged_until=row.get("acknowledged_until", ""),
             event_type=row.get("event_type", ""),
             last_failure_at=row.get("last_failure_at", ""),
             alive_until=int(row.get("alive_until", 0)),
@@ -179,8 +182,13 @@ class Incident:
         return self.rule == "orphaned" and self.closed_at < released_at < failure.occurred_at
 
     def is_reminder_due(self, failure: RotationSignal, now: datetime) -> bool:
-        """Whether the on-call engineer is notified again, now that the incident's rotation has failed once more."""
+        """Whether the on-call engineer is notified again, now that the incident's rotation has failed once more.
+
+        Not while somebody has acknowledged it.
+        """
         if self.outcome != Outcome.ESCALATED or not self._is_same_rotation(failure):
+            return False
+        if to_iso(now) < self.acknowledged_until:
             return False
         interval = _STUCK_REMINDER_INTERVAL if failure.kind == ROTATION_STUCK else _REMINDER_INTERVAL
         return failure.occurred_at > self.notified_at <= to_iso(now - interval)

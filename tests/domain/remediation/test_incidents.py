@@ -243,6 +243,20 @@ DAY_AFTER_PAGE = to_iso(PAGED_AT + DAY)
             id="a day after a reminder",
         ),
         pytest.param(
+            replace(ESCALATED, acknowledged_until=to_iso(PAGED_AT + 2 * DAY)),
+            stuck_rotation("v2", DAY_AFTER_PAGE),
+            PAGED_AT + DAY,
+            ClaimEffect.IGNORE_STALE,
+            id="somebody works on it",
+        ),
+        pytest.param(
+            replace(ESCALATED, acknowledged_until=to_iso(PAGED_AT + DAY)),
+            stuck_rotation("v2", DAY_AFTER_PAGE),
+            PAGED_AT + DAY,
+            ClaimEffect.REMIND,
+            id="the acknowledgement has ended",
+        ),
+        pytest.param(
             ESCALATED,
             failure("event-2", "rotation-1", at=AT),
             PAGED_AT + 2 * DAY,

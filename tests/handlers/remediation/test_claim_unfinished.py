@@ -282,6 +282,21 @@ def test_a_failure_a_day_after_the_escalation_is_a_reminder(scene, make_escalate
     assert len(scene.incidents(arn)) == 1
 
 
+@pytest.mark.parametrize(("until", "outcome"), [("2026-03-02T12:00:00Z", "late"), ("2026-03-02T02:00:00Z", "reminder")])
+def test_no_reminder_is_sent_while_the_incident_is_acknowledged(scene, make_escalated_incident, until, outcome):
+    incident = make_escalated_incident(acknowledged_until=until)
+    entered_at = "2026-03-02T02:20:00.000Z"
+
+    answer = claim(
+        scene,
+        build_signal(incident["secret_arn"], at="2026-03-02T02:19:00Z", event="event-2"),
+        entered_at=entered_at,
+        started_at=entered_at,
+    )
+
+    assert (answer["outcome"], answer["incident"]) == (outcome, incident)
+
+
 @pytest.mark.parametrize("outcome", ["escalated", "held"])
 @pytest.mark.parametrize("kind", ["RotationSucceeded", "Secret Label Updated"])
 def test_a_new_value_resolves_an_escalated_incident_and_another_execution_publishes_it(
