@@ -108,6 +108,8 @@ class Hub(pulumi.ComponentResource):
     """Reports on incidents and audits that could not be recorded."""
     undelivered_incidents_dead_letters_url: Output[str] | None
     """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
+    undelivered_notices_dead_letters_url: Output[str] | None
+    """Notices that a subscriber did not take; None where no subscriber has dead letters."""
 
     def __init__(self, name: str, args: HubArgs, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
@@ -217,6 +219,7 @@ class Hub(pulumi.ComponentResource):
         self.unrecorded_events_dead_letters_url = cast("Output[str]", trail.dead_letters_url)
         self.unrecorded_reports_dead_letters_url = lost_reports.url
         self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
+        self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
         self.register_outputs({output: getattr(self, output) for output in Hub.__annotations__})
 
     def _create_queues(self, name: str, args: HubArgs) -> tuple[sqs.Queue, sqs.Queue]:

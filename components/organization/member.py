@@ -62,6 +62,8 @@ class Member(pulumi.ComponentResource):
 
     dead_letters_url: Output[str]
     """Events that did not reach the hub."""
+    failed_runs_dead_letters_url: Output[str]
+    """Runs of the redelivery that could not be started, or failed."""
     redeliver_function_name: Output[str]
     """The function that delivers them again: every hour, or invoked by hand."""
 
@@ -98,6 +100,7 @@ class Member(pulumi.ComponentResource):
         self._watch(name, args, dead_letters, failed_runs, rules)
 
         self.dead_letters_url = dead_letters.url
+        self.failed_runs_dead_letters_url = failed_runs.url
         self.redeliver_function_name = redelivery.name
         self.register_outputs({output: getattr(self, output) for output in Member.__annotations__})
 

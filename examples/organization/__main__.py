@@ -65,5 +65,8 @@ for ring in rings:
     deployed = in_ring or deployed
 
 pulumi.export("event_bus_arn", hub.event_bus_arn)
+pulumi.export("undelivered_events_dead_letters_url", hub.undelivered_events_dead_letters_url)
+pulumi.export("unrecorded_events_dead_letters_url", hub.unrecorded_events_dead_letters_url)
+pulumi.export("unrecorded_reports_dead_letters_url", hub.unrecorded_reports_dead_letters_url)
 pulumi.export("incidents_table_name", hub.incidents_table_name)
 pulumi.export("status_table_name", hub.status_table_name)

@@ -38,6 +38,7 @@ PURPOSES: Mapping[str, Purpose] = {
         "notifications that a subscriber did not take", Sender.SUBSCRIPTION, is_optional=True
     ),
     "unrecorded-reports": Purpose("reports of members that a hub could not record", Sender.QUEUE, is_optional=True),
+    "failed-runs": Purpose("redeliveries of a member that failed", Sender.FUNCTION, is_optional=True),
 }
 """By short name. A program may export others, whose messages say who sent them."""
 _OTHER = Purpose("messages that were given up", Sender.UNKNOWN)

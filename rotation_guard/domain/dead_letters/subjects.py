@@ -32,8 +32,9 @@ def find_subject(letter: DeadLetter) -> Subject:
     if letter.sender is Sender.FUNCTION:
         content = read_mapping(content).get("requestPayload")
     if letter.sender is Sender.SCHEDULE:
-        time = letter.attributes.get("SCHEDULED_TIME")
-        return Subject(event="Audit", occurred_at=time or _text(read_mapping(content).get("scheduled_time")))
+        scheduled = read_mapping(content).get("scheduled_time")
+        event = "Scheduled invocation" if scheduled is None else "Audit"
+        return Subject(event=event, occurred_at=letter.attributes.get("SCHEDULED_TIME") or _text(scheduled))
     return _read(content, _DEPTH)
 
 
@@ -41,11 +42,16 @@ def describe_loss(letter: DeadLetter, subject: Subject) -> str:
     """A sentence: what is missing until this message is sent again."""
     event = f"the event {subject.event}" if subject.event else "this event"
     service = (*letter.target_arn.split(":"), "", "", "")[2]
+    function = letter.target_arn.rpartition(":function:")[2]
     queue = letter.target_arn.rpartition(":")[2] or "behind which it waits"
     if subject.event == "Audit":
         due = f" of {subject.occurred_at}" if subject.occurred_at else ""
         return f"The audit{due} has not run; a later complete run shows the same and more."
     match letter.sender:
+        case Sender.SCHEDULE:
+            return f"The scheduled invocation of {subject.occurred_at or 'unknown time'} has not run."
+        case Sender.FUNCTION if subject.event is None:
+            return f"The function {function or 'that failed'} has not handled what it was invoked with."
         case Sender.QUEUE:
             return f"Nothing has recorded {event}: the consumer of the queue {queue} could not."
         case Sender.SUBSCRIPTION:

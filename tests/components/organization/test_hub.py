@@ -276,10 +276,15 @@ def test_subscriptions_and_a_customer_key_reach_the_topics_and_the_roles(deploy)
         assert [s["Resource"] for s in statements if "kms:Decrypt" in as_list(s["Action"])] == [key]
     [page] = recording.of_type(COMPOSITE)
     assert page.inputs["alarmActions"] == [recording.named(TOPIC, "hub-alarms").arn]
+    # One is that of the rules, the other that of the subscriptions.
+    urls = {queue.outputs["url"] for queue in recording.of_type(QUEUE) if queue.name == "hub-dead-letters"}
+    outputs = ("undelivered_events_dead_letters_url", "undelivered_notices_dead_letters_url")
+    assert {recording.outputs[output] for output in outputs} == urls
 
 
 def test_the_outputs_lead_to_what_a_member_or_a_reader_needs(hub):
-    assert set(hub.outputs) == set(Hub.__annotations__) - {"undelivered_incidents_dead_letters_url"}
+    optional = {"undelivered_incidents_dead_letters_url", "undelivered_notices_dead_letters_url"}
+    assert set(hub.outputs) == set(Hub.__annotations__) - optional
     assert hub.outputs["event_bus_arn"] == hub.named(BUS, "hub").arn
     assert hub.outputs["incidents_table_name"] == hub.named(TABLE, "hub-incidents").outputs["name"]
 

@@ -44,6 +44,13 @@ def letter(name, **attributes):
     return parse(recorded(name, **attributes), "some-queue")
 
 
+def redelivery():
+    """The record of a redelivery that failed."""
+    message = recorded("function-unhandled")
+    record = json.loads(message["Body"]) | {"requestPayload": {}}
+    return parse({**message, "Body": json.dumps(record).replace("function:start", "function:redeliver")})
+
+
 def destination_of(name, **attributes):
     return find_destination(letter(name, **attributes), ACCOUNT, REGION)
 
@@ -162,12 +169,15 @@ def test_an_event_that_a_member_delivered_again_is_unwrapped():
         ("rule-key-denied", "Nothing has recorded the event RotationFailed: the queue audit has not received it."),
         ("rule-other-account", "such as a hub"),
         ("function-unhandled", "Remediation has not heard of the event RotationFailed: "),
+        ("redelivery", "The function redeliver has not handled what it was invoked with."),
         ("notification", "One subscriber has not received this notification"),
         ("received-too-often", "Nothing has recorded this event: the consumer of the queue audit could not."),
     ],
 )
 def test_a_message_says_what_is_missing_until_it_is_sent_again(name, missing):
-    assert missing in describe_loss(letter(name), find_subject(letter(name)))
+    found = redelivery() if name == "redelivery" else letter(name)
+
+    assert missing in describe_loss(found, find_subject(found))
 
 
 @pytest.mark.parametrize(
