@@ -110,8 +110,10 @@ def move(place: ArnScope, incidents_arn: str, scope: SecretFilter = EVERY_SECRET
 
 
 def end(incidents_arn: str) -> list[Statement]:
-    """Ends incidents and releases their claims."""
-    return [allow(["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)]
+    """Ends incidents, releases their claims, and adds them to the chain of their secret."""
+    return [
+        allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], incidents_arn)
+    ]
 
 
 def restart(

@@ -46,19 +46,21 @@ class Chains:
         build_write: Callable[[Link], Item],
         now: datetime,
         before_call: Callable[[], None] = lambda: None,
+        extent: Item | None = None,
     ) -> Link | None:
         """Add a row to the chain of this partition key; None if the condition of the row's write does not hold.
 
-        `content` is the row without its link, and `build_write` returns the write of a transaction that stores it with
-        one. `before_call` is called before each call to AWS, which a pause may follow. Raises MalformedLink if the head
-        is damaged, the client's errors, and that of the last attempt if other writers were faster each time.
+        `content` is what the link covers of the row, and `extent` says so in the link if that is not all of it.
+        `build_write` returns the write of a transaction that stores the row with its link. `before_call` is called
+        before each call to AWS, which a pause may follow. Raises MalformedLink if the head is damaged, the client's
+        errors, and that of the last attempt if other writers were faster each time.
         """
         for attempt in range(ATTEMPTS):
             head = self._heads.pop(key, None)
             if head is None:
                 before_call()
                 head = self._read_head(dynamodb, key)
-            link, new_head = add_link(content, head, to_iso(now))
+            link, new_head = add_link(content, head, to_iso(now), extent)
             before_call()
             try:
                 dynamodb.transact_write_items(

@@ -13,11 +13,11 @@ from rotation_guard.domain.remediation.restarts import RestartState
 from rotation_guard.domain.remediation.step_results import EndState, EndStepResult, to_payload
 from rotation_guard.domain.timestamps import expires_at, state_entered_at, to_iso
 
-from ..adapters import clients, incidents, remediation_states
+from ..adapters import clients, incident_chain, incidents, remediation_states
 from ..environment import RemediationEndSettings
-from . import incident_metrics
+from . import chain_links, incident_metrics
 
-ACTIONS = incidents.ENDING_ACTIONS | remediation_states.WRITING_ACTIONS
+ACTIONS = incidents.ENDING_ACTIONS | remediation_states.WRITING_ACTIONS | incident_chain.ACTIONS
 ATTEMPTS = 5
 """Optimistic-lock retries while other executions update the incident."""
 
@@ -61,6 +61,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     has_restarts = row["state"] == RESTARTING and _claim_restarts(
         incidents_table, row, restarts, ending.get("version"), closing
     )
+    if not has_restarts:
+        chain_links.add(settings.incidents_table_name, row["secret_arn"], row["opened_at"], now)
     logger.info(
         "ended", extra={"secret_arn": row["secret_arn"], "outcome": ending["outcome"], "restarts": has_restarts}
     )

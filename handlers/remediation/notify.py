@@ -26,13 +26,15 @@ from rotation_guard.domain.remediation.notifications import Notification, build_
 from rotation_guard.domain.remediation.step_results import NotifyStepResult, to_payload
 from rotation_guard.domain.timestamps import to_iso
 
-from ..adapters import clients, digest_buffer, event_bus, incidents, topics, unfinished_incidents
+from ..adapters import clients, digest_buffer, event_bus, incident_chain, incidents, topics, unfinished_incidents
 from ..environment import RemediationNotifySettings
+from . import chain_links
 
 ACTIONS = (
     topics.ACTIONS
     | event_bus.ACTIONS
     | digest_buffer.ACTIONS
+    | incident_chain.ACTIONS
     | incidents.READING_ACTIONS
     | incidents.WRITING_ACTIONS
     | unfinished_incidents.READING_ACTIONS
@@ -117,6 +119,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if errors:
         raise errors[0]
     buffer.delete(digest)
+    if incident and chain_links.are_due(incident):
+        chain_links.add(settings.incidents_table_name, key["secret_arn"], key["opened_at"], datetime.now(UTC))
     if transition in FINAL:
         _finish(unfinished, key, transition)
     owns_digest = transition == RATE_LIMITED and buffer.claim_ownership(execution, int(datetime.now(UTC).timestamp()))

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.incident_chains import verify_incidents
 from tests.remediation.clock import stamp
 from tests.remediation.event_log import Action, Key, Knowledge
 from tests.remediation.events import Event
@@ -153,6 +154,7 @@ class Invariants:
             self._check_execution(execution)
         for row in self._world.rows():
             self._check_incident(row)
+        self._check_chains(items)
         self._check_failures_reported()
         self._check_restarts()
         self._check_no_secret_leaked()
@@ -165,6 +167,15 @@ class Invariants:
         if execution.error == "StepFailed":
             published = self._published_critical(execution) or self._is_covered_by_shared_notification(execution)
             assert published or self._is_doomed(execution), "a step failed for good, and nobody was notified"
+
+    def _check_chains(self, items: dict[tuple[str, str], Any]) -> None:
+        """Every incident is in its secret's chain, a resolved one twice, and nothing that a link covers has changed."""
+        rows = [row for (arn, _), row in items.items() if arn.startswith("arn:")]
+        verified = verify_incidents(items.values(), self._world.clock.now + timedelta(days=1))
+        assert [found.first for found in verified.values() if found.first] == []
+        links = sum(("link" in row) + ("resolution_link" in row) for row in rows)
+        assert links == sum(found.rows for found in verified.values())
+        assert links == len(rows) + sum("resolved_at" in row for row in rows)
 
     def _check_incident(self, row: dict[str, Any]) -> None:
         """An incident is closed, and its opening and its end were published."""

@@ -126,7 +126,9 @@ def _read_incident(item: Item, now: datetime) -> Iterator[LinkedContent]:
             name = key if attribute == LINK else f"{key}, resolved"
             yield LinkedContent(name, _select(item, fields or {}, attribute), link, ended_at)
         elif ended_at and _is_older(ended_at, now - PENDING):
-            yield LinkedContent(key, {}, None, ended_at)
+            # Once an incident has its first link, its resolution is never without one.
+            missing = {} if attribute == RESOLUTION_LINK and LINK in item else None
+            yield LinkedContent(key if attribute == LINK else f"{key}, resolved", {}, missing, ended_at)
 
 
 def _select(item: Item, extent: Item, attribute: str) -> Item:

@@ -105,7 +105,9 @@ class Link:
     @classmethod
     def from_value(cls, value: Any) -> "Link":
         """Parse the value of the attribute. Raises MalformedLink."""
-        fields = _read(value if isinstance(value, Mapping) else {}, "M", Mapping, LINK)
+        if not value:
+            raise MalformedLink("there is none")
+        fields = _read(value, "M", Mapping, LINK)
         return cls(
             sequence=_read_integer(fields, "sequence"),
             previous_hash=_read_text(fields, "previous_hash"),

@@ -276,10 +276,10 @@ def test_only_one_of_two_concurrent_ends_restarts(aws, scene, open_incident, end
 @pytest.mark.parametrize(
     ("outcome", "restarts", "answer", "state", "writes"),
     [
-        ("recovered by AWS", [], ENDED, "closed", 2),
-        ("escalated", [], ENDED, "closed", 1),
+        ("recovered by AWS", [], ENDED, "closed", 3),
+        ("escalated", [], ENDED, "closed", 2),
         ("rolled forward", [WANTED], RESTARTS, "restarting", 3),
-        ("rolled forward", [REFUSED], ENDED, "closed", 2),
+        ("rolled forward", [REFUSED], ENDED, "closed", 3),
     ],
 )
 def test_an_end_that_crashes_is_repeated_with_the_same_result(
@@ -299,6 +299,7 @@ def test_an_end_that_crashes_is_repeated_with_the_same_result(
         row = scene.row(key)
         assert (row["state"], row["outcome"], row.get("restarts", [])) == (state, outcome, restarts), crash_point
         assert scene.claim_row(key["secret_arn"]) is None, crash_point
+        assert ("link" in row) == (state == "closed"), crash_point
 
 
 def test_an_end_after_restarts_that_crashes_is_repeated_with_the_same_result(aws, scene, open_incident, end):
@@ -309,7 +310,7 @@ def test_an_end_after_restarts_that_crashes_is_repeated_with_the_same_result(aws
 
     answers = list(crash_at_each_write(aws, prepare))
 
-    assert len(answers) == 2
+    assert len(answers) == 4
     assert {answer["state"] for _, answer in answers} == {"mine"}
 
 

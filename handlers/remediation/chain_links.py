@@ -1,0 +1,34 @@
+"""Links of closed and resolved incidents: added by the step that closes one, and by the notification that follows.
+
+Evidence is worth less than a repair: an error is logged and fails no step. The notification after it tries again, and
+`rotation-guard verify` names an incident that has none in the end.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from rotation_guard.domain.control_characters import serialize_log_record
+from rotation_guard.domain.evidence.chained_tables import RESOLUTION_LINK
+from rotation_guard.domain.evidence.links import LINK
+from rotation_guard.domain.remediation.incidents import CLOSED
+
+from ..adapters import incident_chain
+
+logger = Logger(json_serializer=serialize_log_record)
+
+
+def are_due(incident: Mapping[str, Any]) -> bool:
+    """Whether the row of an incident lacks a link."""
+    is_resolved = "resolved_at" in incident
+    return incident["state"] == CLOSED and not (LINK in incident and (not is_resolved or RESOLUTION_LINK in incident))
+
+
+def add(table_name: str, secret_arn: str, opened_at: str, now: datetime) -> None:
+    """Add the links that this incident is due for."""
+    try:
+        incident_chain.IncidentChain(table_name).add_links(secret_arn, opened_at, now)
+    except incident_chain.CHAIN_ERRORS as error:
+        logger.warning("link not added", extra={"secret_arn": secret_arn, "error": type(error).__name__})
