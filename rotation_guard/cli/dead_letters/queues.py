@@ -37,6 +37,9 @@ PURPOSES: Mapping[str, Purpose] = {
     "undelivered-notices": Purpose(
         "notifications that a subscriber did not take", Sender.SUBSCRIPTION, is_optional=True
     ),
+    "undelivered-incidents": Purpose(
+        "incidents that a chat, a pager or a webhook did not take", Sender.RULE, is_optional=True
+    ),
     "unrecorded-reports": Purpose("reports of members that a hub could not record", Sender.QUEUE, is_optional=True),
     "failed-runs": Purpose("redeliveries of a member that failed", Sender.FUNCTION, is_optional=True),
 }
