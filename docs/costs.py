@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from handlers.adapters.items import Item, to_item
@@ -14,6 +15,9 @@ from rotation_guard.domain.audit.reconciliation import read_reconciled_state
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
 from rotation_guard.domain.audit.secret_status import build_history_row, build_status_row, has_significant_change
 from rotation_guard.domain.audit.verdicts import judge
+from rotation_guard.domain.audit_trail import build_trail_row
+from rotation_guard.domain.event_parser import parse_text
+from rotation_guard.domain.evidence.links import LINK, add_link
 from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS
 from rotation_guard.domain.secret import date_versions, parse_secret
 from rotation_guard.domain.timestamps import to_iso
@@ -50,7 +54,10 @@ CHANGES_A_MONTH = 3
 ATTENTION = 0.05
 """The share of secrets that need someone, whose status is in the index too."""
 SECONDS_A_PAGE, GIGABYTES = 0.2, 0.5
+ROTATIONS, EVENTS_A_ROTATION = 1_000, 8
+"""Started, succeeded, two labels that move, and the calls of the rotation function."""
 
+_EVENTS = Path(__file__).resolve().parent.parent / "tests" / "events"
 _MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC)
 
 
@@ -153,7 +160,11 @@ def _value_bytes(value: tuple[str, Any]) -> int:
             return len(held) // 2 + 2
         case "BOOL" | "NULL":
             return 1
-    raise ValueError(f"a row of the audit must hold texts, numbers and truths, got {kind}")
+        case "L":
+            return 3 + sum(1 + _value_bytes(*entry.items()) for entry in held)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_bytes(*inner.items()) for name, inner in held.items())
+    raise ValueError(f"a row must hold texts, numbers, truths, lists and maps, got {kind}")
 
 
 def rows() -> Iterator[tuple[str, ...]]:
@@ -179,7 +190,29 @@ def list_other_costs(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         "others in a month in which it is emitted",
         _dollars(len(HEALTHY_METRICS) * METRIC),
     )
+    yield (
+        f"{ROTATIONS:,} rotations".replace(",", " ")
+        + f" of some {EVENTS_A_ROTATION} events in the audit trail: a transaction with a row and its chain's head each",
+        f"${ROTATIONS * EVENTS_A_ROTATION * trail_event_cost():.2f}",
+    )
     yield "SQS: the polling of one queue; SNS, Scheduler, Step Functions at this size, and a little log", "$0 to $0.50"
+
+
+@cache
+def trail_event_cost() -> float:
+    """US dollars for one event in the audit trail: the head is read, and replaced in the transaction that adds the row.
+
+    A transaction takes twice the units of its writes, and a strongly consistent read a whole one
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html).
+    """
+    text = (_EVENTS / "rotation-succeeded.json").read_text(encoding="utf-8")
+    event = parse_text(text)
+    row = to_item(build_trail_row(event, text, _MIDNIGHT, int(_MIDNIGHT.timestamp())))
+    _, head = add_link(row, None, to_iso(_MIDNIGHT))
+    link, head = add_link(row, head, to_iso(_MIDNIGHT))
+    stored = [{**row, LINK: link.to_value()}, {**head.to_item(event.subject), "secret_arn": row["secret_arn"]}]
+    units = sum(math.ceil(item_bytes(item) / WRITE_BYTES) for item in stored)
+    return 2 * units * WRITE_UNIT + READ_UNIT
 
 
 OTHER_HEADS = ("what else costs", "about, per month")

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from components.provider.host import RotationGuardProvider  # noqa: E402
 from docs import (  # noqa: E402
     audit_page,
+    controls,
     costs,
     decision_index,
     decision_table,
@@ -64,6 +65,13 @@ def pages() -> dict[Path, str]:
             docs / "rollout.md", {"quotas": table(quotas.HEADS, list(quotas.list_quotas(prod)))}
         ),
         docs / "doctor.md": _fill(docs / "doctor.md", {"doctor policy": doctor_expectations.write_policy()}),
+        docs / "evidence.md": _fill(
+            docs / "evidence.md",
+            {
+                "controls": table(controls.HEADS, list(controls.list_controls())),
+                "config rules": table(controls.RULE_HEADS, list(controls.list_config_rules())),
+            },
+        ),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),

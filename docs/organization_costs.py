@@ -9,6 +9,7 @@ from docs.costs import (
     CHANGES_A_MONTH,
     COMPOSITE_ALARM,
     DAYS,
+    EVENTS_A_ROTATION,
     HOURS,
     LAMBDA_GIGABYTE_SECOND,
     READ_BYTES,
@@ -39,8 +40,6 @@ SECRETS = 1_000
 REQUESTS_A_MESSAGE = 3
 """It is sent, received and deleted; mostly in batches, so that this is the most."""
 INVOCATION_SECONDS, GIGABYTES = 0.3, 0.25
-EVENTS_A_ROTATION = 8
-"""Started, succeeded, two labels that move, and the calls of the rotation function."""
 
 HEADS = ("audit status of 1 000 secrets", "the member pays", "the hub pays", "together")
 FIXED_HEADS = ("fixed", "about, per month")

@@ -7,15 +7,13 @@ the row before it updates it. So it gets its link when it is closed, and a secon
 from datetime import datetime
 
 from rotation_guard.domain.evidence.chained_tables import INCIDENTS, NewLink, list_due_links
-from rotation_guard.domain.evidence.links import Item, Link, MalformedLink
+from rotation_guard.domain.evidence.links import Item, Link
 
 from .chains import Chains
-from .clients import CALL_ERRORS, client
+from .clients import client
 from .items import to_item
 
 ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"})
-CHAIN_ERRORS = (*CALL_ERRORS, MalformedLink)
-"""What `add_links` raises."""
 
 
 class IncidentChain:
@@ -25,12 +23,14 @@ class IncidentChain:
         self._table_name = table_name
         self._chains = Chains(table_name, INCIDENTS.sort_key)
 
-    def add_links(self, secret_arn: str, opened_at: str, now: datetime) -> None:
-        """Add the links that an incident is due for; adding them again changes nothing."""
+    def add_links(self, secret_arn: str, opened_at: str, now: datetime) -> bool:
+        """Add the links that an incident is due for; adding them again changes nothing. False if it has no row."""
         dynamodb = client("dynamodb")
         key = to_item({"secret_arn": secret_arn, "opened_at": opened_at})
         response = dynamodb.get_item(TableName=self._table_name, Key=key, ConsistentRead=True)
-        for due in list_due_links(response.get("Item", {})):
+        if "Item" not in response:
+            return False
+        for due in list_due_links(response["Item"]):
             self._chains.append(
                 dynamodb,
                 secret_arn,
@@ -39,6 +39,7 @@ class IncidentChain:
                 now,
                 extent=due.extent,
             )
+        return True
 
     def _build_write(self, key: Item, due: NewLink, link: Link) -> Item:
         return {

@@ -119,9 +119,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if errors:
         raise errors[0]
     buffer.delete(digest)
-    if incident and chain_links.are_due(incident):
-        chain_links.add(settings.incidents_table_name, key["secret_arn"], key["opened_at"], datetime.now(UTC))
-    if transition in FINAL:
+    is_linked = (
+        incident is None
+        or not chain_links.are_due(incident)
+        or chain_links.add(settings.incidents_table_name, key["secret_arn"], key["opened_at"], datetime.now(UTC))
+    )
+    if transition in FINAL and is_linked:
         _finish(unfinished, key, transition)
     owns_digest = transition == RATE_LIMITED and buffer.claim_ownership(execution, int(datetime.now(UTC).timestamp()))
     return to_payload(NotifyStepResult(owns_digest=owns_digest))

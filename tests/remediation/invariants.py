@@ -171,7 +171,7 @@ class Invariants:
     def _check_chains(self, items: dict[tuple[str, str], Any]) -> None:
         """Every incident is in its secret's chain, a resolved one twice, and nothing that a link covers has changed."""
         rows = [row for (arn, _), row in items.items() if arn.startswith("arn:")]
-        verified = verify_incidents(items.values(), self._world.clock.now + timedelta(days=1))
+        verified = verify_incidents(items.values(), self._world.clock.now + timedelta(days=2))
         assert [found.first for found in verified.values() if found.first] == []
         links = sum(("link" in row) + ("resolution_link" in row) for row in rows)
         assert links == sum(found.rows for found in verified.values())

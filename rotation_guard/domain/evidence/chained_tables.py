@@ -14,8 +14,9 @@ from .links import CHAIN_OF, HEAD, LINK, Item
 
 RESOLUTION_LINK = "resolution_link"
 """The attribute of a resolved incident."""
-PENDING = timedelta(hours=1)
-"""How long after an incident was closed or resolved its link may be missing: the workflow adds it in a later step."""
+PENDING = timedelta(days=1)
+"""How long after an incident was closed or resolved its link may be missing: a later step adds it, or an execution that
+the next audit starts."""
 _COVERED, _ACTIONS = "covered", "covered_actions"
 _CHANGES_AFTER_CLOSING = frozenset(
     {

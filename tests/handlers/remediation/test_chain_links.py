@@ -11,7 +11,7 @@ from rotation_guard.domain.remediation.incidents import Incident
 from tests.handlers.scene import EXECUTION, build_signal
 from tests.incident_chains import verify_incidents
 
-LATER = timedelta(days=1)
+LATER = timedelta(days=2)
 
 
 @pytest.fixture(autouse=True)
@@ -149,9 +149,23 @@ def test_an_incident_that_cannot_be_linked_is_ended_all_the_same_and_linked_by_i
     assert end(incident) == {"state": "mine", "restarts": False}
     assert "link" not in scene.row(incident)
 
+    notify(incident, "escalated")  # its transaction fails as well
+    assert scene.unfinished(incident["secret_arn"]) == [incident["opened_at"]]
     del aws.answers["TransactWriteItems"]
     notify(incident, "escalated")
     assert verify(incident["secret_arn"]).rows == 1
+    assert scene.unfinished(incident["secret_arn"]) == []
+
+
+def test_a_damaged_head_keeps_no_incident_unfinished(aws, scene, end, notify):
+    incident = scene.open(scene.secret())
+    aws.put("incidents", {"secret_arn": f"chain#{incident['secret_arn']}", "opened_at": "head", "sequence": "1"})
+
+    assert end(incident) == {"state": "mine", "restarts": False}
+    notify(incident, "escalated")
+
+    assert "link" not in scene.row(incident)
+    assert scene.unfinished(incident["secret_arn"]) == []
 
 
 def test_an_incident_without_a_link_is_named_once_its_workflow_must_have_added_it(aws, scene, end, verify):
@@ -159,11 +173,11 @@ def test_an_incident_without_a_link_is_named_once_its_workflow_must_have_added_i
     end(scene.open(arn), "recovered by AWS")
     failure = build_signal(arn, at="2026-03-05T00:00:00Z", event="event-2", rotation="rotation-2")
     incident = scene.open(arn, failure, started_at="2026-03-05T00:00:00.123Z")
-    closed_at = datetime.now(UTC) + timedelta(minutes=10)
+    closed_at = datetime.now(UTC) + timedelta(hours=10)
     scene.change(incident, state="closed", outcome="escalated", closed_at=f"{closed_at:%Y-%m-%dT%H:%M:%SZ}")
 
-    assert verify(arn, after=timedelta(minutes=15)).first is None
-    finding = verify(arn, after=timedelta(hours=2)).first
+    assert verify(arn, after=timedelta(hours=20)).first is None
+    finding = verify(arn, after=LATER).first
     assert (str(finding.kind), finding.row) == ("inserted", incident["opened_at"])
 
 
