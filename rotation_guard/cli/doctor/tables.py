@@ -20,6 +20,7 @@ _EXISTING = {
     "incidents_table_name": "incidents_table_arn",
 }
 """Output -> the argument of a table that existed already, whose owner decides about its protection."""
+_INDEXES = {"status_table_name": "attention"}
 _EXPIRY = "expires_at"
 
 
@@ -35,8 +36,10 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         yield Check("table", name, parts)
 
 
-def judge_table(name: str, table: Mapping[str, Any] | None, *, is_own: bool = True) -> Iterator[Finding]:
-    """Whether a table can be used, and what protects it."""
+def judge_table(
+    name: str, table: Mapping[str, Any] | None, *, is_own: bool = True, index: str | None = None
+) -> Iterator[Finding]:
+    """Whether a table can be used, with the index that it needs, and what protects it."""
     if table is None:
         yield broken(
             f"The table {name} does not exist.",
@@ -54,9 +57,22 @@ def judge_table(name: str, table: Mapping[str, Any] | None, *, is_own: bool = Tr
     encryption = table.get("SSEDescription") or {}
     if encryption.get("InaccessibleEncryptionDateTime"):
         yield broken(f"The key of the table {name} cannot be used.", "Enable the key and its grants.")
+    yield from _judge_index(name, table, index)
     if not table.get("DeletionProtectionEnabled"):
         setting = " (deletionProtection is false)" if is_own else ""
         yield note(f"Nothing protects the table from deletion{setting}.")
+
+
+def _judge_index(name: str, table: Mapping[str, Any], index: str | None) -> Iterator[Finding]:
+    if index is None:
+        return
+    found = {one["IndexName"]: one.get("IndexStatus") for one in table.get("GlobalSecondaryIndexes", ())}
+    if index not in found:
+        yield broken(f"The table {name} has no index {index}.")
+    elif found[index] != "ACTIVE":
+        yield cannot_tell(
+            f"The index {index} of the table {name} is {found[index]}.", "Run it again once it is ACTIVE."
+        )
 
 
 def judge_recovery(name: str, status: str | None, *, is_own: bool = True) -> Iterator[Finding]:
@@ -95,7 +111,7 @@ def read_table(examination: Examination, name: str) -> Mapping[str, Any] | None:
 def _state(examination: Examination, output: str, is_own: bool) -> Part:
     def check() -> Iterator[Finding]:
         name = examination.output(output)
-        yield from judge_table(name, read_table(examination, name), is_own=is_own)
+        yield from judge_table(name, read_table(examination, name), is_own=is_own, index=_INDEXES.get(output))
 
     return check
 

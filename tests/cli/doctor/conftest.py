@@ -15,7 +15,8 @@ from rotation_guard.cli.deployment import Deployment
 from rotation_guard.cli.doctor import diagnosis
 from rotation_guard.cli.doctor.link import Link
 
-from .deployed_aws import DeployedAws, DirectClient, connect
+from .clients import DirectClient, connect
+from .deployed_aws import DeployedAws
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 _EVERYTHING = {

@@ -1,21 +1,16 @@
 """AWS as it answers about a stack that the program has deployed, in the shapes that AWS documents."""
 
 import json
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
 
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
 
 from local.mocks.recording import ACCOUNT, REGION, Recording
 from rotation_guard.domain.timestamps import to_iso
-from tests.contracts.test_rules_and_events import matches
 
-Values = dict[str, Any]
-CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/on-call"
+from .responses import Responses, Values
+
 TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/all"
 MISSING = {
     "events": "ResourceNotFoundException",
@@ -35,10 +30,6 @@ DENIED = {"sqs": "AccessDenied", "sns": "AuthorizationError", "iam": "AccessDeni
 """The error codes for a call that is not permitted, of services that do not use AccessDeniedException."""
 
 
-_IAM_PREFIXES = {"monitoring": "cloudwatch"}
-"""Signing name -> prefix of IAM actions, where they differ."""
-
-
 class Refusal(Exception):
     """An error response."""
 
@@ -47,7 +38,7 @@ class Refusal(Exception):
         self.response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
 
-class DeployedAws:
+class DeployedAws(Responses):
     """Everything works until a test changes one of these attributes."""
 
     def __init__(self, recording: Recording) -> None:
@@ -115,7 +106,7 @@ class DeployedAws:
         if action in self.refusals:
             raise Refusal(self.refusals[action])
         try:
-            return getattr(self, f"_answer_{operation}")(**parameters)
+            return getattr(self, operation)(**parameters)
         except KeyError as error:
             raise Refusal(MISSING[service], f"There is no {error}.") from None
 
@@ -253,6 +244,10 @@ class DeployedAws:
                 "TableName": table.outputs["name"],
                 "TableStatus": "ACTIVE",
                 "DeletionProtectionEnabled": table.inputs["deletionProtectionEnabled"],
+                "GlobalSecondaryIndexes": [
+                    {"IndexName": index["name"], "IndexStatus": "ACTIVE"}
+                    for index in table.inputs.get("globalSecondaryIndexes", [])
+                ],
             }
             for table in tables
         }
@@ -286,172 +281,6 @@ class DeployedAws:
             for alarm in recording.of_type("aws:cloudwatch/compositeAlarm:CompositeAlarm")
         }
 
-    # --- the calls ---------------------------------------------------------------------------------------------------
-
-    def _answer_GetCallerIdentity(self) -> Values:  # noqa: N802 - AWS's name, as in all that follow
-        return {"Account": ACCOUNT, "Arn": CALLER, "UserId": "A:on-call"}
-
-    def _answer_DescribeTrails(self, **_: Any) -> Values:  # noqa: N802
-        return {"trailList": self.trails}
-
-    def _answer_GetTrailStatus(self, Name: str) -> Values:  # noqa: N802, N803
-        return self.trail_status[Name]
-
-    def _answer_GetEventSelectors(self, TrailName: str) -> Values:  # noqa: N802, N803
-        return self.selectors[TrailName]
-
-    def _answer_DescribeRule(self, Name: str, **_: Any) -> Values:  # noqa: N802, N803
-        return self.rules[Name]
-
-    def _answer_ListTargetsByRule(self, Rule: str, **_: Any) -> Values:  # noqa: N802, N803
-        return {"Targets": self.targets[Rule]}
-
-    def _answer_TestEventPattern(self, EventPattern: str, Event: str) -> Values:  # noqa: N802, N803
-        return {"Result": matches(json.loads(EventPattern), json.loads(Event))}
-
-    def _answer_GetSchedule(self, Name: str, **_: Any) -> Values:  # noqa: N802, N803
-        return self.schedules[Name]
-
-    def _answer_GetTopicAttributes(self, TopicArn: str) -> Values:  # noqa: N802, N803
-        return {"Attributes": self.topics[TopicArn]}
-
-    def _answer_ListSubscriptionsByTopic(self, TopicArn: str) -> Values:  # noqa: N802, N803
-        return {"Subscriptions": self.subscriptions[TopicArn]}
-
-    def _answer_GetSubscriptionAttributes(self, SubscriptionArn: str) -> Values:  # noqa: N802, N803
-        return {"Attributes": self.subscription_attributes[SubscriptionArn]}
-
-    def _answer_GetQueueAttributes(self, QueueUrl: str, **_: Any) -> Values:  # noqa: N802, N803
-        return {"Attributes": self.queues[QueueUrl]}
-
-    def _answer_GetQueueUrl(self, QueueName: str, **_: Any) -> Values:  # noqa: N802, N803
-        return {"QueueUrl": {url.rpartition("/")[2]: url for url in self.queues}[QueueName]}
-
-    def _answer_GetFunctionConfiguration(self, FunctionName: str) -> Values:  # noqa: N802, N803
-        return self.functions[FunctionName]
-
-    def _answer_GetFunctionConcurrency(self, FunctionName: str) -> Values:  # noqa: N802, N803
-        return self.concurrency[FunctionName]
-
-    def _answer_GetFunctionEventInvokeConfig(self, FunctionName: str) -> Values:  # noqa: N802, N803
-        return self.invoke_configurations[FunctionName]
-
-    def _answer_GetPolicy(self, FunctionName: str) -> Values:  # noqa: N802, N803
-        return {"Policy": json.dumps({"Statement": self.function_policies[FunctionName]})}
-
-    def _answer_ListEventSourceMappings(self, FunctionName: str) -> Values:  # noqa: N802, N803
-        of_function = [one for one in self.mappings if one["FunctionArn"].endswith(f":{FunctionName}")]
-        return {"EventSourceMappings": of_function}
-
-    def _answer_GetRole(self, RoleName: str) -> Values:  # noqa: N802, N803
-        return {"Role": {"RoleName": RoleName, **self.roles[RoleName]}}
-
-    def _answer_ListRolePolicies(self, RoleName: str) -> Values:  # noqa: N802, N803
-        return {"PolicyNames": list(self.role_policies[RoleName])}
-
-    def _answer_GetRolePolicy(self, RoleName: str, PolicyName: str) -> Values:  # noqa: N802, N803
-        return {"PolicyDocument": self.role_policies[RoleName][PolicyName]}
-
-    def _answer_ListAttachedRolePolicies(self, RoleName: str) -> Values:  # noqa: N802, N803
-        return {"AttachedPolicies": self.attached[RoleName]}
-
-    def _answer_DescribeTable(self, TableName: str) -> Values:  # noqa: N802, N803
-        return {"Table": self.tables[TableName]}
-
-    def _answer_DescribeContinuousBackups(self, TableName: str) -> Values:  # noqa: N802, N803
-        recovery = {"PointInTimeRecoveryStatus": self.recovery[TableName]}
-        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
-
-    def _answer_DescribeTimeToLive(self, TableName: str) -> Values:  # noqa: N802, N803
-        return {"TimeToLiveDescription": self.expiry[TableName]}
-
-    def _answer_Query(self, KeyConditionExpression: str, **_: Any) -> Values:  # noqa: N802, N803
-        rows = self.runs if "<= :until" in KeyConditionExpression else []
-        return {"Items": [{name: _to_attribute(value) for name, value in row.items()} for row in rows]}
-
-    def _answer_DescribeAlarms(self, AlarmNames: list[str], **_: Any) -> Values:  # noqa: N802, N803
-        return {
-            "CompositeAlarms": [alarm for name, alarm in self.composite_alarms.items() if name in AlarmNames],
-            "MetricAlarms": [alarm for name, alarm in self.metric_alarms.items() if name in AlarmNames],
-        }
-
-    def _answer_GetMetricStatistics(self, **_: Any) -> Values:  # noqa: N802
-        seconds = self.oldest_event_seconds
-        return {"Datapoints": [] if seconds is None else [{"Timestamp": self.now, "Maximum": seconds}]}
-
-    def _answer_DescribeStateMachine(self, stateMachineArn: str) -> Values:  # noqa: N802, N803
-        return self.machines[stateMachineArn]
-
-    def _answer_GetParameter(self, Name: str) -> Values:  # noqa: N802, N803
-        return {"Parameter": self.parameters[Name]}
-
-    def _answer_DescribeKey(self, KeyId: str) -> Values:  # noqa: N802, N803
-        return {"KeyMetadata": self.keys[KeyId]}
-
-    def _answer_GetKeyPolicy(self, KeyId: str, **_: Any) -> Values:  # noqa: N802, N803
-        return {"Policy": self.key_policies[KeyId]}
-
-
-def connect(aws: DeployedAws) -> Mapping[str, Callable[..., Any]]:
-    """Handlers of a client's events that answer its calls as this AWS does, without a connection."""
-
-    def note(params: Values, context: Values, **_: Any) -> None:
-        context["parameters"] = params
-
-    def respond(model: Any, context: Values, **_: Any) -> tuple[AWSResponse, Values]:
-        name = model.service_model.signing_name
-        service = _IAM_PREFIXES.get(name, name)
-        try:
-            response = aws.answer(f"{service}:{model.name}", context["parameters"])
-            return AWSResponse("", 200, {}, None), _encode_policies(response) if service == "iam" else response
-        except Refusal as refusal:
-            return AWSResponse("", 400, {}, None), refusal.response
-
-    return {"provide-client-params": note, "before-call": respond}
-
-
-class DirectClient:
-    """A client of this AWS without boto3, whose share of a call is most of its time."""
-
-    def __init__(self, aws: DeployedAws, service: str) -> None:
-        self._aws = aws
-        self._prefix = {"stepfunctions": "states"}.get(service, service)
-        self.meta = SimpleNamespace(region_name=REGION, events=SimpleNamespace(register=lambda *_: None))
-
-    def can_paginate(self, method: str) -> bool:
-        return False
-
-    def __getattr__(self, method: str) -> Callable[..., Values]:
-        operation = "".join(word.capitalize() for word in method.split("_"))
-
-        def call(**parameters: Any) -> Values:
-            try:
-                return self._aws.answer(f"{self._prefix}:{operation}", parameters)
-            except Refusal as refusal:
-                raise ClientError(refusal.response, operation) from None
-
-        return call
-
-
-def _encode_policies(value: Any) -> Any:
-    """Policies as IAM returns them (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html)."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: quote(json.dumps(inner)) if key.endswith("PolicyDocument") else _encode_policies(inner)
-        for key, inner in value.items()
-    }
-
 
 def _present(**values: Any) -> Values:
     return {name: value for name, value in values.items() if value}
-
-
-def _to_attribute(value: Any) -> Values:
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, list):
-        return {"L": [_to_attribute(inner) for inner in value]}
-    return {"S": value}

@@ -89,7 +89,7 @@ def test_rules_are_looked_for_on_their_bus(beside_others, diagnose, monkeypatch)
     buses = []
     monkeypatch.setattr(
         beside_others,
-        "_answer_DescribeRule",
+        "DescribeRule",
         lambda **parameters: buses.append(parameters["EventBusName"]) or {},
         raising=False,
     )
