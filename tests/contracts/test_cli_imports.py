@@ -1,4 +1,4 @@
-"""The command line imports the domain and four packages, so `pip install rotation-guard` needs no others."""
+"""The command line imports the domain, the HTML report and four packages, so `pip install` needs no others."""
 
 import ast
 import sys
@@ -11,7 +11,7 @@ from tests.paths import ROOT
 
 CLI = ROOT / "rotation_guard" / "cli"
 FILES = sorted(CLI.rglob("*.py"))
-DOMAIN = "rotation_guard.domain"
+DOMAIN, HTML_REPORT = "rotation_guard.domain", "rotation_guard.html_report"
 PACKAGES = {"boto3", "botocore", "rich", "typer"}
 
 
@@ -31,7 +31,7 @@ def violation(module: str, depth: int = 0) -> str | None:
     dots = len(module) - len(module.lstrip("."))
     if dots:
         return "leaves the package by a relative import" if dots > depth + 1 else None
-    if module.startswith(f"{DOMAIN}.") or module == DOMAIN:
+    if any(module.startswith(f"{package}.") or module == package for package in (DOMAIN, HTML_REPORT)):
         return None
     top = module.partition(".")[0]
     return None if top in PACKAGES or top in sys.stdlib_module_names else "is not in the domain"
@@ -48,6 +48,14 @@ def test_the_command_line_imports_only_the_domain_and_its_dependencies(path):
     violations = {module: reason for module in modules if (reason := violation(module, depth_of(path)))}
 
     assert violations == {}
+
+
+def test_the_html_report_imports_only_the_domain_and_what_renders_it():
+    files = sorted((ROOT / "rotation_guard" / "html_report").glob("*.py"))
+    modules = {module for path in files for module in imported_modules(path.read_text()) if not module.startswith(".")}
+    packages = {module.partition(".")[0] for module in modules if not module.startswith(f"{DOMAIN}.")}
+
+    assert packages - set(sys.stdlib_module_names) == {"jinja2", "markupsafe", "svg"}
 
 
 def test_packages_of_commands_are_checked_too():

@@ -81,5 +81,6 @@ def test_the_package_has_every_folder_and_few_dependencies():
     }
 
     assert set(project["tool"]["setuptools"]["packages"]) == packages
-    required = {re.split(r"[^\w-]", requirement)[0] for requirement in project["project"]["dependencies"]}
-    assert required == {"boto3", "rich", "typer", "tzdata"}
+    assert project["tool"]["setuptools"]["package-data"] == {"rotation_guard.html_report": ["templates/*"]}
+    required = {re.split(r"[^\w.-]", requirement)[0] for requirement in project["project"]["dependencies"]}
+    assert required == {"boto3", "jinja2", "rich", "svg.py", "typer", "tzdata"}
