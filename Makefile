@@ -34,8 +34,8 @@ test: .venv/compiled ## The whole bar: format, lint, types, import rules, tests
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m local.check_own_stack > /dev/null || $(BIN)/python -m local.check_own_stack
 	@# Three processes for two cores: tests of deployments wait for most of their time.
-	$(PYTEST) --numprocesses 3 --dist worksteal --ignore tests/engine --ignore tests/validators
-	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators (make validate)"
+	$(PYTEST) --numprocesses 3 --dist worksteal --ignore tests/engine --ignore tests/validators --ignore tests/browser
+	@echo "Left out: tests/engine, which needs the real Pulumi engine (make engine-test), and tests/validators and tests/browser (make validate)"
 
 engine: ## Build the Pulumi CLI and its YAML language host, once, where Go is installed and no recent pulumi is
 	@tests/engine/build.sh
@@ -44,9 +44,9 @@ engine: ## Build the Pulumi CLI and its YAML language host, once, where Go is in
 engine-test: .venv/compiled engine ## Deploy the stack with the real Pulumi engine, into the embedded AWS
 	@$(PYTEST) --numprocesses 2 --dist loadfile tests/engine
 
-validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler
+validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, parliament, asl-validator, statelint, Event Ruler, axe
 	@tests/validators/install.sh "$(CURDIR)/$(BIN)/python"; installed=$$?; \
-	$(PYTEST) -rs tests/validators && exit $$installed
+	$(PYTEST) -rs tests/validators tests/browser && exit $$installed
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.check_own_stack

@@ -46,6 +46,21 @@ java_try() {
         java -cp "$target/java:$target/java/*" MatchEvents) == true ]]
 }
 
+browser_version() { "$python" -c 'import sys; print(sys.version, sys.base_prefix)' && chromium --version; }
+browser_install() {
+    "$python" -m venv --clear "$target/browser" &&
+        "$target/browser/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+            --requirement requirements-browser.txt
+}
+browser_try() { "$target/browser/bin/python" -c 'import axe_playwright_python, playwright.sync_api'; }
+
+# Debian's package where this machine lacks Chromium and may install it; Playwright would download a build of its own.
+install_chromium() {
+    command -v chromium > /dev/null || [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null ||
+        { apt-get update && apt-get install --yes --no-install-recommends chromium; } > "$target/apt.log" 2>&1 ||
+        echo "Debian's package chromium could not be installed: $(tail -n 1 "$target/apt.log")"
+}
+
 # skip NAME SENTENCE
 skip() {
     rm -rf "${target:?}/$1" "$target/$1.stamp"
@@ -84,4 +99,6 @@ provide() {
 provide python "cfn-lint and parliament" "" requirements.txt
 provide node "asl-validator and statelint" "node npm" package.json package-lock.json judge_state_machines.cjs
 provide java "Event Ruler" "java javac mvn" pom.xml java.sha256 MatchEvents.java
+install_chromium
+provide browser "the HTML report in Chromium" "chromium" requirements-browser.txt
 exit "$tampered"

@@ -14,8 +14,8 @@ from tests.validators import tools
 
 SCRIPT = ROOT / "tests" / "validators" / "install.sh"
 NEEDED = (
-    *("bash", "cat", "cp", "cut", "diff", "dirname", "env", "grep", "mkdir", "rm", "sha256sum", "sh", "sort", "tail"),
-    "tee",
+    *("bash", "cat", "cp", "cut", "diff", "dirname", "env", "grep", "id", "mkdir", "rm", "sha256sum", "sh", "sort"),
+    *("tail", "tee"),
 )
 """What the script itself runs with."""
 PYTHON = """#!/bin/sh
@@ -42,6 +42,7 @@ mkdir -p "${last#-DoutputDirectory=}" && echo other > "${last#-DoutputDirectory=
 NOTHING = "#!/bin/sh\n"
 NO_NODE = "Skipped asl-validator and statelint: no node on the PATH.\n"
 NO_JAVA = "Skipped Event Ruler: no java on the PATH.\n"
+NO_BROWSER = "Skipped the HTML report in Chromium: no chromium on the PATH.\n"
 
 
 class Machine:
@@ -81,7 +82,7 @@ def machine(tmp_path) -> Machine:
 
 
 def test_without_node_and_java_each_is_skipped_with_its_reason(machine):
-    assert machine.install() == (0, NO_NODE + NO_JAVA)
+    assert machine.install() == (0, NO_NODE + NO_JAVA + NO_BROWSER)
     assert machine.installed() == {"python"}
 
 
@@ -104,7 +105,7 @@ def test_a_version_that_is_too_old_to_run_them_is_skipped_with_what_it_says(mach
     code, printed = machine.install(NODE_SAYS="SyntaxError: Unexpected token '?'")
 
     reason = "the installation failed (SyntaxError: Unexpected token '?')"
-    assert (code, printed) == (0, f"Skipped asl-validator and statelint: {reason}.\n{NO_JAVA}")
+    assert (code, printed) == (0, f"Skipped asl-validator and statelint: {reason}.\n{NO_JAVA}{NO_BROWSER}")
 
 
 def test_a_registry_that_is_out_of_reach_hides_nothing_else(machine):
@@ -121,6 +122,7 @@ def test_a_registry_that_is_out_of_reach_hides_nothing_else(machine):
         "Skipped cfn-lint and parliament: the installation failed (ERROR: Could not find a version that satisfies the "
         "requirement cfn-lint==1.58.0).",
         "Skipped Event Ruler: the installation failed ([ERROR] Unknown host).",
+        NO_BROWSER.strip(),
     ]
     assert machine.installed() == {"node"}
 
@@ -155,7 +157,7 @@ def test_a_second_run_installs_nothing_and_says_again_what_is_missing(machine):
     first = machine.install()
     calls = machine.list_calls()
 
-    assert machine.install() == first == (0, NO_JAVA)
+    assert machine.install() == first == (0, NO_JAVA + NO_BROWSER)
     assert [call for call in machine.list_calls()[len(calls) :] if "-c import sys" not in call] == []
 
 
@@ -170,6 +172,29 @@ def test_what_could_not_be_installed_anew_is_not_used_any_longer(machine):
 
     assert machine.installed() == {"python"}
     assert not (machine.target / "node").exists()
+
+
+def test_a_browser_that_is_there_gets_what_drives_it(machine):
+    machine.put("chromium", NOTHING)
+
+    assert machine.install() == (0, NO_NODE + NO_JAVA)
+    assert machine.installed() == {"python", "browser"}
+
+
+@pytest.mark.parametrize(
+    ("package_manager", "said"), [("exit 0", ""), ("echo E: no network; exit 100", "E: no network")]
+)
+def test_as_root_the_package_of_the_browser_is_installed_where_it_is_missing(machine, package_manager, said):
+    machine.put("apt-get", f'#!/bin/sh\necho "apt-get $*" >> "$CALLS"\n{package_manager}\n')
+    (machine.bin / "id").unlink()
+    machine.put("id", "#!/bin/sh\necho 0\n")
+
+    code, printed = machine.install()
+
+    problem = f"Debian's package chromium could not be installed: {said}\n" if said else ""
+    assert (code, printed) == (0, NO_NODE + NO_JAVA + problem + NO_BROWSER)
+    assert "apt-get update" in machine.list_calls()
+    assert ("apt-get install --yes --no-install-recommends chromium" in machine.list_calls()) is not bool(said)
 
 
 def test_a_test_is_skipped_with_the_reason_of_the_installation(machine, monkeypatch):
@@ -197,7 +222,7 @@ def test_a_validator_that_breaks_is_no_skip():
 def test_locks_have_hashes_and_no_addresses():
     folder = SCRIPT.parent
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]
-    requirements = (folder / "requirements.txt").read_text()
+    requirements = "".join((folder / name).read_text() for name in ("requirements.txt", "requirements-browser.txt"))
 
     assert all(package["integrity"].startswith("sha512-") for path, package in packages.items() if path)
     assert all({"resolved", "funding"}.isdisjoint(package) for package in packages.values())

@@ -82,7 +82,7 @@ def read_handler_permissions(types: Iterable[str]) -> dict[str, list[str]]:
 
 def check_state_machines(definitions: Sequence[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
     """What `asl-validator` and `statelint` say of each definition in Amazon States Language, by their names."""
-    modules = _installed("node") / "node_modules"
+    modules = installed("node") / "node_modules"
     command = [_command("node"), str(_HERE / "judge_state_machines.cjs")]
     return json.loads(_run(command, (0,), json.dumps(definitions), {"NODE_PATH": str(modules)}))
 
@@ -99,22 +99,22 @@ def check_patterns(patterns: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def ruler_version() -> str:
     """The version of Event Ruler that is installed."""
-    [archive] = _installed("java").glob("event-ruler-*.jar")
+    [archive] = installed("java").glob("event-ruler-*.jar")
     return archive.stem.removeprefix("event-ruler-")
 
 
 def _ask_ruler(questions: Iterable[Mapping[str, str]]) -> list[str]:
-    folder = _installed("java")
+    folder = installed("java")
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     command = [_command("java"), "-cp", os.pathsep.join([str(folder), f"{folder}/*"]), "MatchEvents"]
     return _run(command, (0,), lines).splitlines()
 
 
 def _executable(tool: str) -> str:
-    return str(_installed("python") / "bin" / tool)
+    return str(installed("python") / "bin" / tool)
 
 
-def _installed(name: str) -> Path:
+def installed(name: str) -> Path:
     """The folder of what has this name in `install.sh`."""
     if not (INSTALLED / f"{name}.stamp").exists():
         reason = INSTALLED / f"{name}.missing"
