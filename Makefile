@@ -16,7 +16,7 @@ down: .venv/ready ## End it, and leave nothing behind
 drill: .venv/ready ## Break a rotation in it on purpose, and watch it heal; STEP=setSecret for one step of four
 	@$(BIN)/python -m local drill --step '$(STEP)'
 
-report: .venv/ready ## Audit a portfolio of secrets in it, and print the report
+report: .venv/ready ## Audit a portfolio of secrets in it, print the report, and write it as a page
 	@$(BIN)/python -m local report
 
 check: .venv/compiled ## An answer in a minute: all but the functions, what deploys locally, the command line, and mutations

@@ -26,6 +26,8 @@ from .deploy.stacks import ROOT
 from .errors import LocalError
 
 _EVENTS = ROOT / "tests" / "events"
+_PAGE = "report.html"
+"""The page that `report` writes into the directory of the deployment."""
 _MAX_NAMES = 10
 """How many leftover resources are named."""
 
@@ -172,17 +174,27 @@ def _run_drill(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _run_report(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Audit a portfolio and print the report for its owners, on the running stack or on one that is started."""
+    """Audit a portfolio, print the report for its owners, and write the page, on the running stack or on a new one."""
     stack = deployment.load_stack(options.directory)
     if stack is None or not stack.is_alive():
         with terminal.show_progress("starting") as progress:
             stack = deployment.up(options.directory, progress=progress.update)
     terminal.print_steps(lambda progress: scenarios.audit_portfolio(stack, progress))
     terminal.print_line()
+    page = options.directory.resolve() / _PAGE
+    codes = [
+        _run_rotation_guard(options.directory, *arguments)
+        for arguments in (tuple(options.arguments), ("--format", "html", "--output", str(page)))
+    ]
+    return max(codes)
+
+
+def _run_rotation_guard(directory: Path, *arguments: str) -> int:
+    """Run `rotation-guard report` on the deployment of this directory; return its exit code."""
     # --local, since the environment may name a stack in an account.
-    command = [sys.executable, "-m", "rotation_guard.cli", "report", "--local", *options.arguments]
+    command = [sys.executable, "-m", "rotation_guard.cli", "report", "--local", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run(command, cwd=options.directory.resolve().parent, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=directory.resolve().parent, env=environment, check=False).returncode
 
 
 def _run_env(options: argparse.Namespace, terminal: Terminal) -> int:

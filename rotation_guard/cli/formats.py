@@ -1,6 +1,6 @@
 """The formats of a report, one function each; cells are safe where they are opened.
 
-To add a format, such as HTML, add it to Format and write one more function.
+HTML is a page of its own: `page_report` builds it, and `page_output` writes it.
 """
 
 import csv
@@ -48,6 +48,11 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
+
+
+TEXT_FORMATS = tuple(chosen for chosen in Format if chosen is not Format.HTML)
+"""The formats that every command has."""
 
 
 def write_report(report: Report, chosen: Format) -> None:

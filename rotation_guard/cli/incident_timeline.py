@@ -77,7 +77,7 @@ def build_incident_report(
     now: datetime,
 ) -> Report:
     """The Report of the incident that this record describes; `log_groups` are those of `find_log_groups`."""
-    entries = list(_entries(record))
+    entries = list(list_entries(record))
     function = secret.rotation_function
     links = {**_links(row, record), **build_log_links(log_groups, row.execution, function)}
     next_steps = _next_steps(row, record)
@@ -178,7 +178,7 @@ def _facts(row: IncidentRow, record: Record, state: RemediationState, secret: Na
         yield "Restart", f"{restart.get('target')}, {restart.get('state')}{why}"
 
 
-def _entries(record: Record) -> Iterator[dict[str, Any]]:
+def list_entries(record: Record) -> Iterator[dict[str, Any]]:
     """What happened, in order; an action is as it was recorded."""
     failed_at, opened_at, closed_at = record.get("occurred_at"), record["opened_at"], record.get("closed_at")
     kind = record.get("event_type") or "An event"
@@ -214,13 +214,19 @@ def _comes_after(action: Mapping[str, Any], ended_at: str) -> bool:
     return at > end or (at == end and action.get("action") == "notify")
 
 
-def _table_row(entry: Mapping[str, Any], row: IncidentRow) -> Row:
+def describe_entry(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """An entry in words: what was done, its outcome, and its reason, evidence and details."""
     subject = " ".join(str(entry[name]) for name in _SUBJECT_FIELDS if entry.get(name) is not None)
-    outcome_style = style(row) if entry["action"] == "close" else PLAIN
-    cells = [(f"{entry['action']} {subject}".rstrip(), PLAIN), (str(entry["outcome"] or ""), outcome_style)]
     evidence, details = _format_evidence(entry.get("evidence")), _details(entry, (*_ENTRY_FIELDS, *_SUBJECT_FIELDS))
     notes = [entry["reason"], evidence and f"Evidence: {evidence}", details and f"({details})"]
-    return Row(format_second(entry["at"]), cells, " ".join(text for text in notes if text))
+    what, outcome = f"{entry['action']} {subject}".rstrip(), str(entry["outcome"] or "")
+    return what, outcome, " ".join(text for text in notes if text)
+
+
+def _table_row(entry: Mapping[str, Any], row: IncidentRow) -> Row:
+    what, outcome, notes = describe_entry(entry)
+    outcome_style = style(row) if entry["action"] == "close" else PLAIN
+    return Row(format_second(entry["at"]), [(what, PLAIN), (outcome, outcome_style)], notes)
 
 
 def _csv_cells(entry: Mapping[str, Any]) -> Sequence[Any]:

@@ -1,15 +1,17 @@
 """The options that commands share, and how a command is registered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
+from rotation_guard.html_report.page import ReportPage
 
 from .deployment import STACK_OUTPUTS_VARIABLE
 from .errors import NEEDS_ATTENTION, UNREACHABLE
-from .formats import Format, write_report
+from .formats import TEXT_FORMATS, Format, write_report
+from .page_output import PageTarget
 from .report import Report
 from .terminal import print_error
 
@@ -80,13 +82,49 @@ DueWithin = Annotated[
     str | None,
     typer.Option(help="Only secrets that reach their age limit within this time, such as 14d.", metavar="SPAN"),
 ]
+
+
+def _require_text_format(chosen: Format) -> Format:
+    if chosen in TEXT_FORMATS:
+        return chosen
+    raise typer.BadParameter(f"must be one of {', '.join(TEXT_FORMATS)}, got {chosen}; report and scan have html")
+
+
 OutputFormat = Annotated[
-    Format, typer.Option("--format", help=f"Output format: {', '.join(Format)}.", metavar="FORMAT")
+    Format,
+    typer.Option(
+        "--format",
+        help=f"Output format: {', '.join(TEXT_FORMATS)}.",
+        metavar="FORMAT",
+        callback=_require_text_format,
+        autocompletion=lambda: list(TEXT_FORMATS),
+    ),
 ]
+PageFormat = Annotated[Format, typer.Option("--format", help=f"Output format: {', '.join(Format)}.", metavar="FORMAT")]
+"""The formats of commands that have an HTML page."""
+Output = Annotated[
+    str | None,
+    typer.Option(
+        help="File for the HTML page; - is standard output. Default: standard output, or a new file in a terminal.",
+        metavar="FILE",
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the HTML page in a browser.")]
 ExitCode = Annotated[
     bool,
     typer.Option("--exit-code", help="Exit with 1 if anything that is shown needs attention, or with a warning."),
 ]
+
+
+def finish_page(page: ReportPage, target: PageTarget, exit_code: bool, unreadable: Sequence[str]) -> NoReturn:
+    """Write an HTML page, and end the command: with 3 if a part of what was asked for could not be read."""
+    target.write(page)
+    if unreadable:
+        for sentence in unreadable:
+            print_error(sentence)
+        raise typer.Exit(UNREACHABLE)
+    needs_attention = bool(page.warnings) or any(secret.attention for secret in page.secrets)
+    raise typer.Exit(NEEDS_ATTENTION if exit_code and needs_attention else 0)
 
 
 def finish(report: Report, output_format: Format, exit_code: bool) -> NoReturn:

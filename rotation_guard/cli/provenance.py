@@ -21,13 +21,15 @@ _SETTING_TEXTS = {
 }
 
 
+def describe_subject(answer: SecretAnswer) -> str:
+    """What is reported."""
+    return f"{len(answer.parts)} accounts and Regions" if answer.has_several_parts else answer.parts[0].description
+
+
 def describe_source(answer: SecretAnswer) -> str:
     """What is reported, as of when, and based on which run."""
     first = answer.parts[0]
-    subject = (
-        f"{len(answer.parts)} accounts and Regions" if answer.has_several_parts else str(first.source["description"])
-    )
-    text = f"{subject}, as of {answer.at:%Y-%m-%d %H:%M:%S} UTC"
+    text = f"{describe_subject(answer)}, as of {answer.at:%Y-%m-%d %H:%M:%S} UTC"
     if answer.since is not None:
         text += f", changes since {answer.since:%Y-%m-%d %H:%M:%S} UTC"
     if first.run is not None and not answer.has_several_parts:

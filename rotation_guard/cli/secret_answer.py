@@ -36,6 +36,11 @@ class Part:
     unreadable: Sequence[str] = ()
     """What of it could not be read, one sentence each."""
 
+    @property
+    def description(self) -> str:
+        """Its source, for people."""
+        return str(self.source["description"])
+
 
 @dataclass(frozen=True)
 class Reading:

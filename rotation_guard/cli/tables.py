@@ -35,6 +35,10 @@ _RETENTION_YEARS = 10
 _BATCH_SIZE = 100
 _BATCH_ATTEMPTS = 8
 _NAMES_ONLY = {"ProjectionExpression": "secret_name, gone_since, expires_at"}
+_RUN_COUNTS = {
+    "ProjectionExpression": "started_at, finished_at, complete, checked, flagged, #unknown",
+    "ExpressionAttributeNames": {"#unknown": "unknown"},  # a reserved word of DynamoDB
+}
 _INCIDENT_PREFIX, _STATE_PREFIX = "arn:", "secret#"
 """How the key of an incident begins, and that of a secret's remediation state; other rows are bookkeeping."""
 
@@ -172,6 +176,17 @@ class AuditTables:
         key = {"audit": {"S": AUDIT}, "run_id": {"S": run_id}}
         response = self._dynamodb.call(self._runs, "get_item", TableName=self._runs, Key=key, ConsistentRead=True)
         return next(unexpired_rows([response["Item"]]), None) if response.get("Item") else None
+
+    def last_complete_runs(self, spans: Sequence[tuple[datetime, datetime]]) -> list[Record]:
+        """The last complete scheduled run of each span of time, as far as it has one: usually one call for each."""
+
+        def read_last_run(span: tuple[datetime, datetime]) -> Record | None:
+            first, last = map(to_iso, span)
+            keys = self._run_keys("run_id BETWEEN :first AND :last", first=first, last=last)
+            runs = self._dynamodb.pages("query", Limit=_RUNS_PER_PAGE, ScanIndexForward=False, **keys, **_RUN_COUNTS)
+            return next((run for run in runs if run.get("complete") and run.get("finished_at")), None)
+
+        return [run for run in self._in_parallel(read_last_run, spans) if run is not None]
 
     def manual_runs(self, since: datetime | None, until: datetime) -> list[Record]:
         """The runs that an operator started in between: their ids are UUIDs, which do not sort by time.

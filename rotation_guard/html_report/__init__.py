@@ -1,6 +1,4 @@
-"""The report as one HTML page that needs no network: data in, text out, in a command or in a function."""
+"""The report as one HTML page that needs no network: data in, text out, in a command or in a function.
 
-from .page import Exemption, Incident, ReportPage, Run, Secret, Tally, TimelineEntry
-from .render import render_page
-
-__all__ = ["Exemption", "Incident", "ReportPage", "Run", "Secret", "Tally", "TimelineEntry", "render_page"]
+`page.ReportPage` is the data, and `render.render_page` makes the text of it.
+"""

@@ -10,9 +10,10 @@ from datetime import datetime
 import svg
 from markupsafe import Markup, escape
 
+from rotation_guard.domain.audit.tally import Part
+
 from .statistics import Ages, DueDates
 from .trend import Trend, WeekPoint
-from .verdicts import ACCEPTED_AGE, OVER_LIMIT, UNKNOWN_AGE, WITHIN_LIMIT
 
 WIDTH = 560
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 30, 30
@@ -37,9 +38,9 @@ def draw_ages(ages: Ages) -> Markup:
     for index, age_bin in enumerate(ages.bins):
         left, base = _LEFT + index * slot, 0
         parts = (
-            (WITHIN_LIMIT, age_bin.within_limit),
-            (ACCEPTED_AGE, age_bin.accepted),
-            (OVER_LIMIT, age_bin.over_limit),
+            (Part.WITHIN_LIMIT, age_bin.within_limit),
+            (Part.ACCEPTED, age_bin.accepted),
+            (Part.OVER_LIMIT, age_bin.over_limit),
         )
         for part, total in parts:
             elements += _bar(left, slot, scale, base, total, part)
@@ -48,7 +49,7 @@ def draw_ages(ages: Ages) -> Markup:
         if age_bin.high is not None:
             elements.append(_text(left + slot, bottom + 18, str(age_bin.high), "middle"))
     unknown_left = _LEFT + (len(ages.bins) + 0.5) * slot
-    elements += _bar(unknown_left, slot, scale, 0, ages.unknown, UNKNOWN_AGE)
+    elements += _bar(unknown_left, slot, scale, 0, ages.unknown, Part.UNKNOWN)
     elements += _value_label(unknown_left + slot / 2, scale, ages.unknown)
     elements.append(_text(unknown_left + slot / 2, bottom + 18, "unknown", "middle"))
     position = next((index for index, age_bin in enumerate(ages.bins) if age_bin.high == ages.limit), None)
@@ -67,7 +68,7 @@ def draw_due(due: DueDates) -> Markup:
     elements = _grid(scale)
     for index, week in enumerate(due.weeks):
         left = _LEFT + index * slot
-        elements += _bar(left, slot, scale, 0, week.total, WITHIN_LIMIT)
+        elements += _bar(left, slot, scale, 0, week.total, Part.WITHIN_LIMIT)
         elements += _value_label(left + slot / 2, scale, week.total)
         if index % _WEEK_LABELS_EVERY == 0 and index < len(due.weeks) - 1:
             elements.append(_text(left + _GAP / 2, bottom + 18, f"{week.begins:%d %b}", "start"))
@@ -85,8 +86,8 @@ def draw_trend(trend: Trend) -> Markup:
     scale = _Scale(max([0, *(max(point.over_limit, point.unknown) for point in trend.points)]), bottom, _TOP)
     elements = _grid(scale)
     series = (
-        ("over", OVER_LIMIT, [(point.at, point.over_limit) for point in trend.points]),
-        ("unknown", UNKNOWN_AGE, [(point.at, point.unknown) for point in trend.points]),
+        ("over", Part.OVER_LIMIT, [(point.at, point.over_limit) for point in trend.points]),
+        ("unknown", Part.UNKNOWN, [(point.at, point.unknown) for point in trend.points]),
     )
     for _, part, values in series:
         places = [(axis.x(at), scale.y(value)) for at, value in values]

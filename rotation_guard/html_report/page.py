@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from rotation_guard.domain.audit.tally import Tally
+
 
 class Secret(Protocol):
     """One secret, such as a `SecretRow` of the commands. Account and Region are those of its ARN."""
@@ -42,23 +44,6 @@ class Secret(Protocol):
 
     @property
     def owner(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Secrets by what the audit says of them: every secret is in exactly one part."""
-
-    over_limit: int = 0
-    unknown: int = 0
-    accepted: int = 0
-    """Exempt, a replica, or rotated by AWS or a partner."""
-    within_limit: int = 0
-    """All others, including those that are scheduled for deletion."""
-
-    @property
-    def total(self) -> int:
-        """All secrets."""
-        return self.over_limit + self.unknown + self.accepted + self.within_limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import mean, median
 
+from rotation_guard.domain.audit.tally import Part
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 
 from .page import Incident, Secret
-from .verdicts import ACCEPTED_AGE, NEVER_DUE, OVER_LIMIT, UNKNOWN_AGE, WITHIN_LIMIT, explain, part_of
+from .verdicts import NEVER_DUE, explain, part_of
 
 HORIZON_DAYS = 90
 """How far ahead due dates are shown."""
@@ -30,7 +31,7 @@ class VerdictCount:
 
 @dataclass(frozen=True)
 class OwnerCount:
-    """The secrets of one owner; every secret is in exactly one of the four parts."""
+    """The secrets of one owner; every secret but an outdated replica is in exactly one of the four parts."""
 
     owner: str
     """Empty for the secrets without one."""
@@ -122,7 +123,7 @@ def count_owners(secrets: Sequence[Secret]) -> list[OwnerCount]:
     counts = []
     for owner, owned in by_owner.items():
         parts = Counter(map(part_of, owned))
-        in_parts = (parts[part] for part in (OVER_LIMIT, UNKNOWN_AGE, ACCEPTED_AGE, WITHIN_LIMIT))
+        in_parts = (parts[part] for part in (Part.OVER_LIMIT, Part.UNKNOWN, Part.ACCEPTED, Part.WITHIN_LIMIT))
         counts.append(OwnerCount(owner, len(owned), sum(secret.attention for secret in owned), *in_parts))
     return sorted(counts, key=lambda count: (-count.attention, -count.total, count.owner))
 
@@ -138,14 +139,15 @@ def count_ages(secrets: Sequence[Secret]) -> Ages:
     unknown = 0
     for secret in secrets:
         part = part_of(secret)
-        if part == UNKNOWN_AGE or secret.age_days is None:
+        if part is Part.UNKNOWN or secret.age_days is None:
             unknown += 1
             continue
         position = next((index for index, edge in enumerate(edges) if secret.age_days <= edge), len(edges))
-        counted[position, part] += 1
+        # A replica with an old value is over the limit, although it is rotated elsewhere.
+        counted[position, Part.OVER_LIMIT if part is Part.OUTDATED_REPLICA else part] += 1
     lows, highs = (0, *(edge + 1 for edge in edges)), (*edges, None)
     bins = [
-        AgeBin(low, high, *(counted[index, part] for part in (OVER_LIMIT, ACCEPTED_AGE, WITHIN_LIMIT)))
+        AgeBin(low, high, *(counted[index, part] for part in (Part.OVER_LIMIT, Part.ACCEPTED, Part.WITHIN_LIMIT)))
         for index, (low, high) in enumerate(zip(lows, highs, strict=True))
     ]
     return Ages(bins, limit, (min(limits), max(limits)) if len(limits) > 1 else None, unknown)

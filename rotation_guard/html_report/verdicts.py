@@ -1,14 +1,12 @@
-"""The audit's verdicts in the words of the page, and which of them accept an old value."""
+"""The audit's verdicts in the words of the page."""
 
 from collections.abc import Mapping, Sequence
 
-from rotation_guard.domain.audit.verdicts import OK
+from rotation_guard.domain.audit.tally import ACCEPTED, Part, Tally, classify, tally
 
-from .page import Secret, Tally
+from .page import Secret
 
-ACCEPTED = frozenset({"exempt", "replica", "managed_elsewhere"})
-"""Verdicts that hold at any age: somebody accepted it, or somebody else rotates it."""
-NEVER_DUE = ACCEPTED | {"pending_deletion"}
+NEVER_DUE = frozenset(ACCEPTED)
 """Verdicts of secrets that have no due date here."""
 SELF_EXPLANATORY = frozenset({"due_soon", "fresh", "in_grace", "manual_only"})
 """Verdicts whose reason only repeats the age and the limit."""
@@ -31,23 +29,17 @@ EXPLANATIONS: Mapping[str, str] = {
 }
 """Verdict -> what it means. docs/audit.md has the exact conditions."""
 
-OVER_LIMIT, UNKNOWN_AGE, ACCEPTED_AGE, WITHIN_LIMIT = "over", "unknown", "accepted", "within"
-_PARTS = {"needs_rotation": OVER_LIMIT, "unknown": UNKNOWN_AGE}
-
 
 def explain(verdict: str) -> str:
     """What a verdict means, in a sentence."""
     return EXPLANATIONS.get(verdict, "This version of the report does not know this verdict.")
 
 
-def part_of(secret: Secret) -> str:
-    """The part of the tally that a secret is in; a status that is unknown to us is not taken for good news."""
-    if secret.status != OK:
-        return _PARTS.get(secret.status, UNKNOWN_AGE)
-    return ACCEPTED_AGE if secret.verdict in ACCEPTED else WITHIN_LIMIT
+def part_of(secret: Secret) -> Part:
+    """The class of the tally that a secret is in."""
+    return classify(secret.status, secret.verdict, secret.attention)
 
 
 def count(secrets: Sequence[Secret]) -> Tally:
     """The tally of these secrets."""
-    parts = [part_of(secret) for secret in secrets]
-    return Tally(*(parts.count(part) for part in (OVER_LIMIT, UNKNOWN_AGE, ACCEPTED_AGE, WITHIN_LIMIT)))
+    return tally((secret.status, secret.verdict, secret.attention) for secret in secrets)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rotation_guard.html_report import ReportPage, render_page
+from rotation_guard.html_report.page import ReportPage
+from rotation_guard.html_report.render import render_page
 from tests.validators import tools
 
 _OPTIONS = (

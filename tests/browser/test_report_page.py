@@ -242,7 +242,7 @@ def test_hostile_texts_are_shown_as_they_are_written(hostile_page, text):
 
 @pytest.fixture(scope="module")
 def hostile_page(chromium, tmp_path_factory):
-    from rotation_guard.html_report import render_page
+    from rotation_guard.html_report.render import render_page
 
     from .conftest import OpenPage
 
@@ -294,7 +294,7 @@ def test_without_scripts_the_page_shows_every_secret_that_fits_and_says_so(open_
 
 
 def test_a_browser_that_cannot_unpack_rows_says_how_many_are_missing(chromium, tmp_path):
-    from rotation_guard.html_report import render_page
+    from rotation_guard.html_report.render import render_page
 
     path = tmp_path / "large.html"
     path.write_text(render_page(sample.build_large_page(5000, 0.1)), encoding="utf-8")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from rotation_guard.cli import __main__ as console
 from rotation_guard.cli import errors, identity
 from rotation_guard.cli.commands import audit, dead_letters, incidents, remediation
-from rotation_guard.cli.formats import Format
+from rotation_guard.cli.formats import TEXT_FORMATS, Format
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 from rotation_guard.domain.remediation.incidents import Outcome
 
@@ -62,7 +62,7 @@ def test_every_example_is_a_valid_command(words, example):
 
 def test_an_example_with_an_unknown_option_would_be_noticed():
     with pytest.raises(console._TyperUsageError):
-        parse(["report", "--nonsense"])
+        parse(["report", "--quux"])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_example_with_an_unknown_option_would_be_noticed():
         (("scan",), VERDICT_NAMES),
         (("scan",), list(Format)),
         (("incidents", "list"), list(Outcome)),
-        (("incidents", "show"), list(Format)),
+        (("incidents", "show"), list(TEXT_FORMATS)),
     ],
 )
 def test_help_lists_the_choices_of_an_option(run, words, choices):
@@ -143,9 +143,9 @@ def test_completion_can_be_installed(run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["scan", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv', 'markdown'."),
+        (["scan", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv', 'markdown', 'html'."),
         (["scan", "--max-age-days", "many"], "Invalid value for '--max-age-days'"),
-        (["scan", "--nonsense"], "No such option: --nonsense."),
+        (["scan", "--quux"], "No such option: --quux."),
         (["scan", "more"], "Got unexpected extra argument"),
         (["incidents", "show"], "Missing argument 'SECRET'."),
         (["incidents", "shwo"], "No such command 'shwo'."),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rotation_guard.cli.secret_report import SecretRow
-from rotation_guard.html_report import Exemption, Incident, ReportPage, Run, TimelineEntry
+from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
 from rotation_guard.html_report.verdicts import count
 
 AT = datetime(2026, 11, 30, 8, 15, tzinfo=UTC)
@@ -110,9 +110,7 @@ def build_page(**more: Any) -> ReportPage:
     tally = count(secrets)
     values: dict[str, Any] = {
         "subject": f"Production, account {ACCOUNT} (example-prod), Region {REGION}",
-        "headline": f"{tally.over_limit} of {tally.total} secrets are over their limit; {tally.unknown} could not be "
-        f"judged; {tally.accepted} are accepted (9 exempt, 4 replicas, 3 rotated by AWS); last complete run 12 minutes "
-        "ago.",
+        "headline": f"{tally.describe('last complete run 12 minutes ago')}.",
         "at": AT,
         "generated_at": AT,
         "secrets": secrets,

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from rotation_guard.html_report import render_page
+from rotation_guard.html_report.render import render_page
 from rotation_guard.html_report.rows import split_rows
 
 from . import sample

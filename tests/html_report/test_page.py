@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from rotation_guard.domain.audit.tally import Tally
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
-from rotation_guard.html_report import Tally, render_page
+from rotation_guard.html_report.render import render_page
 from rotation_guard.html_report.verdicts import EXPLANATIONS
 
 from . import sample

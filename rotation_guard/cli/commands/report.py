@@ -12,7 +12,7 @@ from ..errors import NEEDS_ATTENTION, UsageError
 from ..evidence.contents import build_contents
 from ..evidence.directory import check_directory, write_evidence
 from ..exemption_report import build_exemption_register
-from ..formats import Format, render_csv
+from ..formats import TEXT_FORMATS, Format, render_csv
 from ..options import (
     TIME_HELP,
     AllStackOutputs,
@@ -21,13 +21,19 @@ from ..options import (
     ExitCode,
     Local,
     OlderThan,
+    Open,
+    Output,
     OutputFormat,
     Owners,
+    PageFormat,
     Profiles,
     Region,
     Verdicts,
     finish,
+    finish_page,
 )
+from ..page_output import PageTarget
+from ..page_report import build_page, read_page_history
 from ..parsing import parse_past_time, utc_now
 from ..secret_answer import Reading, SecretAnswer
 from ..secret_filter import SecretFilter, parse_filter
@@ -71,7 +77,9 @@ def report(
     local: Local = False,
     profile: Profiles = [],  # noqa: B006
     region: Region = None,
-    output_format: OutputFormat = Format.TABLE,
+    output_format: PageFormat = Format.TABLE,
+    output: Output = None,
+    open_page: Open = False,
     exit_code: ExitCode = False,
 ) -> None:
     """Report what the audit found: which secrets are overdue, why, and which need attention.
@@ -79,6 +87,10 @@ def report(
     Reads the stack that --stack-outputs or ROTATION_GUARD_STACK_OUTPUTS names, or else the local deployment that
     `make up` started in this directory or one above it.
     """
+    target = PageTarget(output, open_page)
+    target.check(output_format)
+    if since is not None and output_format is Format.HTML:
+        raise UsageError(f"--since requires --format {', '.join(TEXT_FORMATS[:-1])} or {TEXT_FORMATS[-1]}, got html.")
     now = utc_now()
     at = now if as_of is None else parse_past_time("--as-of", as_of, now, end_of_day=True)
     start = None if since is None else parse_past_time("--since", since, now, end_of_day=True)
@@ -101,6 +113,9 @@ def report(
         for name in write_evidence(directory, files, answer, deployments[0].session, sign_with):
             print_error(f"Wrote {directory / name}.")
         report = replace(report, unreadable=[*report.unreadable, *unread])
+    if output_format is Format.HTML:
+        history = read_page_history(deployments, at, now)
+        finish_page(build_page(answer, history), target, exit_code, [*report.unreadable, *history.unreadable])
     finish(report, output_format, exit_code)
 
 
@@ -135,6 +150,7 @@ REPORT = Command(
         "rotation-guard report --since 90d --exit-code",
         "rotation-guard report --older-than 30d --evidence 2026-Q3 --sign-with alias/evidence",
         "rotation-guard report --stack-outputs eu.json --stack-outputs us.json --format markdown",
+        "rotation-guard report --format html --output report.html --open",
     ),
 )
 

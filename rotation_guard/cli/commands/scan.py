@@ -19,13 +19,18 @@ from ..options import (
     DueWithin,
     ExitCode,
     OlderThan,
-    OutputFormat,
+    Open,
+    Output,
     Owners,
+    PageFormat,
     Profiles,
     Regions,
     Verdicts,
     finish,
+    finish_page,
 )
+from ..page_output import PageTarget
+from ..page_report import build_page
 from ..parsing import parse_age_class, parse_time, utc_now
 from ..scanning import Scanning, list_sessions
 from ..secret_answer import SecretAnswer
@@ -44,7 +49,7 @@ From = Annotated[
         metavar="FILE",
     ),
 ]
-Output = Annotated[str, typer.Option(help="Where to write it; - is standard output.", metavar="FILE")]
+Collection = Annotated[str, typer.Option("--output", help="Where to write it; - is standard output.", metavar="FILE")]
 Now = Annotated[str | None, typer.Option(help=f"Evaluate as of this time (default: now). {TIME_HELP}", metavar="TIME")]
 MaxAgeDays = Annotated[int, typer.Option(help="A value older than this many days needs rotation.", metavar="DAYS")]
 WarnDays = Annotated[int, typer.Option(help="A value is due soon this many days before its limit.", metavar="DAYS")]
@@ -77,13 +82,17 @@ def scan(
     owners: Owners = [],  # noqa: B006
     older_than: OlderThan = None,
     due_within: DueWithin = None,
-    output_format: OutputFormat = Format.TABLE,
+    output_format: PageFormat = Format.TABLE,
+    output: Output = None,
+    open_page: Open = False,
     exit_code: ExitCode = False,
 ) -> None:
     """Evaluate the secrets of an account without a deployment, with your own credentials; nothing is changed.
 
     Needs secretsmanager:ListSecrets and secretsmanager:ListSecretVersionIds, and never reads a value.
     """
+    target = PageTarget(output, open_page)
+    target.check(output_format)
     settings = AuditSettings(
         _require_range("--max-age-days", max_age_days, 0, MAX_LIMIT_DAYS),
         _require_range("--warn-days", warn_days, 0, MAX_LIMIT_DAYS),
@@ -110,11 +119,13 @@ def scan(
         rows=secret_filter.apply(rows, at),
         warnings=secret_filter.warnings(rows, at),
     )
+    if output_format is Format.HTML:
+        finish_page(build_page(answer), target, exit_code, answer.unreadable)
     finish(build_secret_report(answer), output_format, exit_code)
 
 
 def collect(
-    output: Output = "-",
+    output: Collection = "-",
     profile: Profiles = [],  # noqa: B006
     region: Regions = [],  # noqa: B006
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
+from rotation_guard.html_report.render import render_page
 
 from ..audit_reading import Question
 from ..chain_reader import ChainReader, TableVerification
@@ -14,6 +15,7 @@ from ..errors import Unreachable
 from ..exemption_report import build_exemption_register
 from ..formats import render_csv, render_json, render_markdown
 from ..hub_reading import is_hub
+from ..page_report import build_page, read_page_history
 from ..report import Report
 from ..saved_heads import describe_heads
 from ..secret_answer import SecretAnswer
@@ -31,13 +33,15 @@ def build_contents(
 ) -> tuple[dict[str, bytes], list[str]]:
     """The files by name, and what of them could not be read, one sentence each."""
     report, register = build_secret_report(answer), build_exemption_register(answer)
+    history = read_page_history(deployments, question.at, question.now)
     files = {
         "report.json": render_json(report),
         "report.csv": "".join(render_csv(report.csv)),
         "report.md": render_markdown(report),
+        "report.html": render_page(build_page(answer, history)),
         "exemptions.csv": "".join(render_csv(register.csv)),
     }
-    unread: list[str] = []
+    unread = [*history.unreadable]
     runs: list[dict[str, Any]] = []
     for deployment in deployments:
         try:

@@ -6,6 +6,7 @@ The audit's log, its dashboard and every report count by these rules, so that th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from .verdicts import NEEDS_ROTATION, OK
@@ -19,6 +20,16 @@ ACCEPTED: Mapping[str, tuple[str, str]] = {
 """The verdicts of secrets that the limit does not apply to, with the words for one and for several of them."""
 _REPLICA = "replica"
 _SPANS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
+
+
+class Part(StrEnum):
+    """The class that a secret is counted in."""
+
+    OVER_LIMIT = "over"
+    UNKNOWN = "unknown"
+    OUTDATED_REPLICA = "outdated"
+    ACCEPTED = "accepted"
+    WITHIN_LIMIT = "within"
 
 
 @dataclass
@@ -46,16 +57,17 @@ class Tally:
         return sum(self.accepted.values())
 
     def add(self, status: str, verdict: str, attention: bool) -> None:
-        """Count one secret. A status that is not known here never counts as ok."""
+        """Count one secret."""
         self.total += 1
-        if status == NEEDS_ROTATION:
-            self.over_limit += 1
-        elif status != OK:
-            self.unknown += 1
-        elif verdict == _REPLICA and attention:
-            self.outdated_replicas += 1
-        elif verdict in ACCEPTED:
-            self.accepted[verdict] = self.accepted.get(verdict, 0) + 1
+        match classify(status, verdict, attention):
+            case Part.OVER_LIMIT:
+                self.over_limit += 1
+            case Part.UNKNOWN:
+                self.unknown += 1
+            case Part.OUTDATED_REPLICA:
+                self.outdated_replicas += 1
+            case Part.ACCEPTED:
+                self.accepted[verdict] = self.accepted.get(verdict, 0) + 1
 
     def merge(self, other: "Tally") -> None:
         """Add the secrets of another account or Region."""
@@ -107,6 +119,17 @@ class Tally:
         ]
         listed = f" ({', '.join(parts)})" if parts else ""
         return f"{count} {_choose(count, 'is', 'are')} accepted{listed}"
+
+
+def classify(status: str, verdict: str, attention: bool) -> Part:
+    """The class of one secret. A status that is not known here never counts as ok."""
+    if status == NEEDS_ROTATION:
+        return Part.OVER_LIMIT
+    if status != OK:
+        return Part.UNKNOWN
+    if verdict == _REPLICA and attention:
+        return Part.OUTDATED_REPLICA
+    return Part.ACCEPTED if verdict in ACCEPTED else Part.WITHIN_LIMIT
 
 
 def tally_run(run: Mapping[str, Any]) -> Tally | None:

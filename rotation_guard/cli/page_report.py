@@ -1,0 +1,160 @@
+"""The HTML page of a report: the secrets of an answer, and what thirteen months of runs and incidents say."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rotation_guard.domain.remediation.incidents import RECOVERIES
+from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
+from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
+from rotation_guard.html_report.verdicts import count
+
+from .deployment import Deployment
+from .errors import CommandError
+from .hub_reading import is_hub
+from .incident_report import IncidentRow, from_records
+from .incident_timeline import describe_entry, list_entries
+from .parsing import parse_timestamp
+from .provenance import describe_subject, list_provenance
+from .secret_answer import SecretAnswer
+from .secret_totals import Exemption as RegisterEntry
+from .secret_totals import list_exemptions
+from .tables import AuditTables, IncidentTable, Record
+
+_INCIDENTS_OUTPUT = "incidents_table_name"
+_WITHOUT_EXEMPTION = " Without it: "
+
+
+@dataclass(frozen=True)
+class PageHistory:
+    """What a deployment recorded in the period of the trend."""
+
+    runs: Sequence[Run] = ()
+    incidents: Sequence[Incident] | None = None
+    """None if they cannot be read, or the deployment has no remediation."""
+    notes: Sequence[str] = ()
+    unreadable: Sequence[str] = ()
+    """What could not be read, one sentence each."""
+
+
+def read_page_history(deployments: Sequence[Deployment], at: datetime, now: datetime) -> PageHistory:
+    """The runs and incidents of the period that ends at this time; what cannot be read is named, and left out."""
+    histories = [_read_history(deployment, at, now) for deployment in deployments if not is_hub(deployment)]
+    hubs = len(deployments) - len(histories)
+    notes = [note for history in histories for note in history.notes]
+    if hubs:
+        notes.append("The trend and the incidents of the members of a hub are in the tables of each account.")
+    incidents = [history.incidents for history in histories if history.incidents is not None]
+    return PageHistory(
+        [run for history in histories for run in history.runs],
+        [incident for part in incidents for incident in part] if incidents else None,
+        notes,
+        [sentence for history in histories for sentence in history.unreadable],
+    )
+
+
+def _read_history(deployment: Deployment, at: datetime, now: datetime) -> PageHistory:
+    unreadable: list[str] = []
+    notes: list[str] = []
+    runs: list[Run] = []
+    incidents: list[Incident] | None = None
+    try:
+        runs = choose_weekly(_read_runs(AuditTables(deployment), deployment.name, at), at)
+    except CommandError as error:
+        unreadable.append(f"The trend is missing. {error}")
+    if not deployment.outputs.get(_INCIDENTS_OUTPUT):
+        notes.append(f"{deployment.name} has no table of incidents, so the report contains none of its own.")
+        return PageHistory(runs, None, notes, unreadable)
+    try:
+        records, states = IncidentTable(deployment).incidents_since(first_month(at))
+        incidents = list(_build_incidents(from_records(records, states, now), records, at))
+        if invalid := sum(_time(record["opened_at"]) is None for record in records):
+            notes.append(f"{invalid} incidents are left out, because the times of their opening are invalid.")
+    except CommandError as error:
+        unreadable.append(f"The incidents are missing. {error}")
+    return PageHistory(runs, incidents, notes, unreadable)
+
+
+def build_page(answer: SecretAnswer, history: PageHistory | None = None) -> ReportPage:
+    """The page of this answer; without a history, as for a scan, it has no trend and no incidents."""
+    unread = [*answer.unreadable, *(history.unreadable if history else ())]
+    return ReportPage(
+        subject=describe_subject(answer),
+        headline=f"{answer.headline}." if answer.headline else "The secrets could not be counted.",
+        at=answer.at,
+        generated_at=answer.generated_at,
+        secrets=answer.rows,
+        # What the headline counts, whatever is listed.
+        tally=answer.tally or count(answer.rows),
+        provenance=[(label[:1].upper() + label[1:], text) for label, text in list_provenance(answer)],
+        settings=list(_filters(answer.filters)),
+        warnings=[*unread, *answer.warning_sentences],
+        exemptions=[_exemption(entry) for entry in list_exemptions(answer.rows, answer.at)],
+        runs=history.runs if history else None,
+        incidents=history.incidents if history else None,
+        notes=history.notes if history else ["A scan evaluates this moment only: it has no trend and no incidents."],
+    )
+
+
+def _exemption(entry: RegisterEntry) -> Exemption:
+    problem = entry.row.reason.partition(_WITHOUT_EXEMPTION)[0] if entry.state == "invalid" else ""
+    return Exemption(
+        entry.row.secret_name,
+        entry.row.secret_arn,
+        entry.row.owner or "",
+        entry.reason,
+        entry.until or "",
+        entry.days_left,
+        problem,
+    )
+
+
+def _read_runs(tables: AuditTables, name: str, at: datetime) -> Iterator[Run]:
+    records = tables.last_complete_runs(list_weeks(at))
+    manual = (run for run in tables.manual_runs(first_month(at), at) if run.get("complete") and run.get("finished_at"))
+    for record in (*records, *manual):
+        started_at = _time(record.get("started_at"))
+        if started_at is not None:
+            yield Run(started_at, *(record.get(name, 0) for name in ("checked", "flagged", "unknown")), deployment=name)
+
+
+def _build_incidents(rows: Iterable[IncidentRow], records: Sequence[Record], at: datetime) -> Iterator[Incident]:
+    by_key = {(record["secret_arn"], record["opened_at"]): record for record in records}
+    for row in rows:
+        record, opened_at = by_key[row.secret_arn, row.opened_at], _time(row.opened_at)
+        if opened_at is None or opened_at > at:
+            continue
+        closed_at = _time(row.closed_at)
+        has_recovered = row.is_closed and row.outcome in RECOVERIES
+        yield Incident(
+            secret_name=row.secret_name,
+            secret_arn=row.secret_arn,
+            opened_at=opened_at,
+            status=row.status,
+            attention=row.attention,
+            closed_at=closed_at,
+            recovered_at=_time(record.get("resolved_at")) or (closed_at if has_recovered else None),
+            failed_step=row.failed_step or "",
+            reason=row.reason or "",
+            entries=[TimelineEntry(_time(entry["at"]), *describe_entry(entry)) for entry in list_entries(record)],
+        )
+
+
+def _filters(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    chosen = {name: value for name, value in filters.items() if value}
+    for name, value in chosen.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)
+        yield f"Filter: {name.replace('_', ' ')}", text
+    if not chosen:
+        yield "Filters", "none: all secrets"
+
+
+def _time(text: object) -> datetime | None:
+    """A time of a table; None if it is missing or invalid."""
+    if not text:
+        return None
+    try:
+        return parse_timestamp(text)
+    except ValueError:
+        return None
