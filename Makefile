@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down drill report check test engine engine-test validate policies bench docs lock format release
+.PHONY: help up down drill report check test engine engine-test validate policies bench screenshots docs lock format release
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ validate: .venv/ready ## Hold our output to the validators of others: cfn-lint, 
 
 policies: .venv/ready ## Hold our own stack, in every environment, to the policy pack
 	@$(BIN)/python -m local.check_own_stack
+
+screenshots: .venv/ready ## Take the pictures of the HTML report for the README, in Chromium
+	@tests/validators/install.sh "$(CURDIR)/$(BIN)/python" > /dev/null; $(BIN)/python -m tests.browser.screenshots
 
 bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
 	@$(BIN)/python -m tests.bench

@@ -20,7 +20,7 @@ from local.deploy import deployment
 from local.deploy.deployment import RunningStack
 from tests.paths import ROOT
 
-from . import audit, burst, incidents, policies, preview
+from . import audit, burst, html_report, incidents, policies, preview
 from .figures import Figure, build_table
 
 RESULT = ROOT / ".local" / "bench.json"
@@ -53,6 +53,7 @@ def main() -> None:
         audit.half_a_million,
         audit.classification,
         audit.month,
+        html_report.large_page,
         policies.large_stacks,
         policies.whole_processes,
     ):

@@ -1,8 +1,5 @@
 """Chromium, driven by Playwright: both as `tests/validators/install.sh` has installed them."""
 
-import importlib
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,38 +10,19 @@ from rotation_guard.html_report.page import ReportPage
 from rotation_guard.html_report.render import render_page
 from tests.validators import tools
 
-_OPTIONS = (
-    "--no-sandbox",  # Chromium's own sandbox does not run as root.
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from .chromium import find_packages, launch
+
 _TIMEOUT_MILLISECONDS = 10_000
 """How long an action waits for its element."""
 
 
-def _require_installed() -> tuple[Path, str]:
-    """The folder of the Python packages and the browser; skips the test with the reason where they are missing."""
-    try:
-        folder = tools.installed("browser")
-    except tools.Missing as missing:
-        pytest.skip(str(missing))
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Skipped: no chromium on the PATH.")
-    [packages] = folder.glob("lib/python*/site-packages")
-    return packages, chromium
-
-
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """The Python packages of these tests, which `make test` does without."""
-    packages, _ = _require_installed()
-    sys.path.append(str(packages))
-    return packages
+    """The Python packages of these tests; skips them with the reason where anything is missing."""
+    try:
+        return find_packages()
+    except tools.Missing as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +34,8 @@ def axe(packages: Path) -> str:
 @pytest.fixture(scope="session")
 def chromium(packages: Path) -> Iterator[Any]:
     """One browser for all tests."""
-    playwright = importlib.import_module("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=[*_OPTIONS])
+    with launch() as browser:
         yield browser
-        browser.close()
 
 
 class OpenPage:
