@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from local.demo import portfolio
 from local.deploy import deployment
 from local.waiting import eventually
+from tests.paths import ROOT
 
 MANAGED_DEMO_SECRETS = ("fresh", "stale")
 """The demo's secrets with the managed tag."""
@@ -142,3 +146,21 @@ def test_the_next_run_notices_a_deleted_secret(audited):
     assert result["checked"] == before["expected"] - 1
     [row] = [row for row in rows(stack, "status_table_name") if row["secret_name"]["S"] == name]
     assert "gone_since" in row
+
+
+def test_the_page_of_the_deployment_shows_every_verdict_and_the_run(audited, tmp_path):
+    stack, result = audited
+    path = tmp_path / "report.html"
+    command = [sys.executable, "-m", "rotation_guard.cli", "report", "--local", "--format", "html", "--output", path]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(
+        command, cwd=stack.directory.parent, capture_output=True, text=True, check=False, env=environment
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    text = path.read_text(encoding="utf-8")
+    assert f", complete, {result['checked']} secrets checked" in text
+    assert all(f'data-value="{verdict}"' in text for verdict in portfolio.VERDICTS)
+    assert "No complete run is recorded" not in text
+    assert "No incident has been opened" in text
