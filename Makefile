@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help up down drill report check test engine engine-test validate policies bench screenshots docs lock format release
+.PHONY: help up down drill report check test engine engine-test validate policies bench screenshots transcripts docs lock format release
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ screenshots: .venv/ready ## Take the pictures of the HTML report for the README,
 
 bench: .venv/ready ## Measure against a baseline in the same run; writes .local/bench.json
 	@$(BIN)/python -m tests.bench
+
+transcripts: .venv/ready ## Run the commands on a deployment of their own, and write docs/transcripts.md
+	@$(BIN)/python -m docs.transcripts
 
 docs: .venv/ready ## Write the generated parts of the README and docs/ anew
 	@$(BIN)/python -m docs.generate

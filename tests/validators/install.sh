@@ -54,11 +54,12 @@ browser_install() {
 }
 browser_try() { "$target/browser/bin/python" -c 'import axe_playwright_python, playwright.sync_api'; }
 
-# Debian's package where this machine lacks Chromium and may install it; Playwright would download a build of its own.
-install_chromium() {
-    command -v chromium > /dev/null || [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null ||
-        { apt-get update && apt-get install --yes --no-install-recommends chromium; } > "$target/apt.log" 2>&1 ||
-        echo "Debian's package chromium could not be installed: $(tail -n 1 "$target/apt.log")"
+# install_debian COMMAND PACKAGE: where this machine lacks a program and may install it. Playwright would download a
+# browser of its own.
+install_debian() {
+    command -v "$1" > /dev/null || [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null ||
+        { apt-get update && apt-get install --yes --no-install-recommends "$2"; } > "$target/apt-$2.log" 2>&1 ||
+        echo "Debian's package $2 could not be installed: $(tail -n 1 "$target/apt-$2.log")"
 }
 
 # skip NAME SENTENCE
@@ -99,6 +100,7 @@ provide() {
 provide python "cfn-lint and parliament" "" requirements.txt
 provide node "asl-validator and statelint" "node npm" package.json package-lock.json judge_state_machines.cjs
 provide java "Event Ruler" "java javac mvn" pom.xml java.sha256 MatchEvents.java
-install_chromium
+install_debian chromium chromium
+install_debian soffice libreoffice-calc-nogui
 provide browser "the HTML report in Chromium" "chromium" requirements-browser.txt
 exit "$tampered"
