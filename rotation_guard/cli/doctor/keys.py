@@ -5,13 +5,13 @@ EventBridge and CloudWatch cannot publish to a topic that is encrypted with the 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .examination import Examination
 from .link import Check, Finding, broken, cannot_tell, note
 from .queues import DEAD_LETTERS, read_attributes
-from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
+from .resource_policies import DENIED, UNKNOWN, Request, decide, parse
 from .tables import TABLES, read_table
 from .topics import find_publishers
 from .topics import read_attributes as read_topic
@@ -19,9 +19,14 @@ from .topics import read_attributes as read_topic
 _ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 """What a service needs that sends to an encrypted topic or queue (the same page)."""
 _AWS_MANAGED = ("alias/aws/sns", "alias/aws/sqs")
+EVENTS = "events.amazonaws.com"
+SNS_CONTEXT, SQS_CONTEXT = "kms:encryptioncontext:aws:sns:topicarn", "kms:encryptioncontext:aws:sqs:arn"
+"""Condition keys of the encryption context
+(https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html)."""
 _QUEUE_SENDERS = {
-    "audit_queue_url": "events.amazonaws.com",
-    "undelivered_events_dead_letters_url": "events.amazonaws.com",
+    "audit_queue_url": EVENTS,
+    "undelivered_events_dead_letters_url": EVENTS,
     "undelivered_notices_dead_letters_url": "sns.amazonaws.com",
 }
 
@@ -33,6 +38,8 @@ class KeyUse:
     key_id: str
     resource: str
     services: tuple[str, ...] = ()
+    encryption_context: Mapping[str, str] = field(default_factory=dict)
+    """What SNS or SQS tells KMS about the call, as condition keys in lower case."""
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
@@ -59,21 +66,38 @@ def judge_key(key_id: str, description: Mapping[str, Any] | None) -> Iterator[Fi
 
 
 def judge_key_policy(key_id: str, policy: object, uses: Iterable[KeyUse], account: str) -> Iterator[Finding]:
-    """Whether the policy of a key admits the services that use it."""
+    """Whether the policy of a key admits the services that use it.
+
+    For an encrypted topic EventBridge sends neither aws:SourceArn nor aws:SourceAccount, so that a statement with one
+    of these conditions never applies (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions).
+    """
     statements = parse(policy or "")
-    context = {"aws:sourceaccount": account}
-    for service in sorted({service for use in uses for service in use.services}):
-        results = {decide(statements, Request(action, service=service, context=context)) for action in _ACTIONS}
-        if results <= {ALLOWED}:
-            continue
-        fix = f"Allow {' and '.join(_ACTIONS)} to {service} in the policy of the key {key_id}."
-        if UNKNOWN in results:
+    results: dict[str, set[str]] = {}
+    for use in uses:
+        for service in use.services:
+            judged, context = statements, {**use.encryption_context, "aws:sourceaccount": account}
+            if service == EVENTS and SNS_CONTEXT in use.encryption_context:
+                judged = [one for one in statements if one.get("Effect") != "Allow" or not _names_source(one)]
+            for action in _ACTIONS:
+                result = decide(judged, Request(action, service=service, context=context))
+                results.setdefault(service, set()).add(result)
+    for service, found in sorted(results.items()):
+        if DENIED in found:
+            yield broken(
+                f"The policy of the key {key_id} does not admit {service}.",
+                f"Allow {' and '.join(_ACTIONS)} to {service} in the policy of the key {key_id}, for topics without "
+                "aws:SourceArn and aws:SourceAccount.",
+            )
+        elif UNKNOWN in found:
             yield cannot_tell(
                 f"The policy of the key {key_id} has conditions for {service} that are not evaluated here.",
                 "Read the policy, or send a drill.",
             )
-        else:
-            yield broken(f"The policy of the key {key_id} does not admit {service}.", fix)
+
+
+def _names_source(statement: Mapping[str, Any]) -> bool:
+    conditions = (statement.get("Condition") or {}).values()
+    return any(key.lower() in ("aws:sourcearn", "aws:sourceaccount") for keys in conditions for key in keys)
 
 
 def judge_aws_managed(use: KeyUse) -> Iterator[Finding]:
@@ -111,14 +135,16 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
             continue
         attributes = read_topic(examination, examination.output(f"{topic}_topic_arn")) or {}
         if key_id := attributes.get("KmsMasterKeyId"):
-            yield KeyUse(key_id, f"The topic {topic}", tuple(find_publishers(examination, topic)))
+            context = {SNS_CONTEXT: attributes["TopicArn"]}
+            yield KeyUse(key_id, f"The topic {topic}", tuple(find_publishers(examination, topic)), context)
     for output in ("audit_queue_url", *DEAD_LETTERS.values()):
         if not examination.has(output):
             continue
         attributes = read_attributes(examination, examination.output(output)) or {}
         if key_id := attributes.get("KmsMasterKeyId"):
             service = _QUEUE_SENDERS.get(output)
-            yield KeyUse(key_id, f"The queue of {output}", (service,) if service else ())
+            context = {SQS_CONTEXT: attributes["QueueArn"]}
+            yield KeyUse(key_id, f"The queue of {output}", (service,) if service else (), context)
     if examination.has("trail_arn"):
         described = examination.read_existing("cloudtrail:DescribeTrails", includeShadowTrails=True)["trailList"]
         for trail in described:

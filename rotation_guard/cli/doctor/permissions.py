@@ -13,11 +13,11 @@ from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission, expectation
 from .functions import read_configuration
 from .keys import uses_customer_key
 from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
-from .resource_policies import ALLOWED, UNKNOWN, Request, decide, list_actions, parse
+from .resource_policies import DENIED, UNKNOWN, Request, decide, list_actions, parse
 
 Statements = Sequence[Mapping[str, Any]]
 _PLACEHOLDER = re.compile(r"\{([^}]+)\}")
-_BY_CONDITION = ("Condition",)
+_CONTEXT = {"aws:securetransport": "true"}
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
@@ -36,21 +36,31 @@ def list_checks(examination: Examination) -> Iterable[Check]:
 
 
 def judge_permissions(
-    role: str, statements: Statements, needed: Sequence[tuple[str, str]], possible: Iterable[str]
+    role: str,
+    statements: Statements,
+    needed: Sequence[tuple[str, str]],
+    possible: Iterable[str],
+    managed_policies: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Whether a role is granted what it needs: pairs of an action and an ARN, or an empty text for any resource.
 
-    `possible` are actions that some setting brings. Conditions are not compared, but denials are.
+    `possible` are actions that some setting brings. Conditions of a grant are not compared, those of a denial are.
     """
     unconditional = [_without_conditions(statement) for statement in statements]
     missing, denied = [], []
     for action, resource in needed:
-        result = decide(unconditional, Request(action, resource))
-        if result != ALLOWED:
+        result = decide(unconditional, Request(action, resource, context=_CONTEXT))
+        if result == DENIED:
             missing.append(f"{action} on {resource}" if resource else action)
-        elif decide(statements, Request(action, resource)) == UNKNOWN and _is_denied(statements, action, resource):
+        elif result == UNKNOWN:
             denied.append(action)
-    if missing:
+    if missing and managed_policies:
+        yield cannot_tell(
+            f"The role {role} is not granted {', '.join(missing)}, unless by the managed policies "
+            f"{', '.join(managed_policies)}, which are not read here.",
+            f"Read the managed policies, or {REDEPLOY[0].lower()}{REDEPLOY[1:]}",
+        )
+    elif missing:
         yield broken(f"The role {role} is not granted {', '.join(missing)}.", REDEPLOY)
     if denied:
         yield cannot_tell(
@@ -67,12 +77,7 @@ def _without_conditions(statement: Mapping[str, Any]) -> Mapping[str, Any]:
     """A grant without its conditions, which are about calls; a denial keeps them."""
     if statement.get("Effect") != "Allow":
         return statement
-    return {name: value for name, value in statement.items() if name not in _BY_CONDITION}
-
-
-def _is_denied(statements: Statements, action: str, resource: str) -> bool:
-    denials = [{**statement, "Effect": "Allow"} for statement in statements if statement.get("Effect") == "Deny"]
-    return decide(denials, Request(action, resource)) != "denied"
+    return {name: value for name, value in statement.items() if name != "Condition"}
 
 
 def _build_check(examination: Examination, short: str, find_role: Callable[[], str | None]) -> Check:
@@ -89,19 +94,16 @@ def _build_check(examination: Examination, short: str, find_role: Callable[[], s
             if (resource := _resolve(examination, permission)) is not None
         ]
         possible = [permission.action for permission in permissions]
-        yield from _judge_attached(examination, role)
-        yield from judge_permissions(role, statements, needed, possible)
+        attached = examination.read("iam:ListAttachedRolePolicies", RoleName=role) or {}
+        managed = [policy["PolicyName"] for policy in attached.get("AttachedPolicies", [])]
+        yield from judge_permissions(role, statements, needed, possible, managed)
+        yield from judge_boundary(role, examination.read("iam:GetRole", RoleName=role))
 
     return Check("permissions", short, (check,))
 
 
-def _judge_attached(examination: Examination, role: str) -> Iterator[Finding]:
-    """What else decides about the role's calls."""
-    attached = examination.read("iam:ListAttachedRolePolicies", RoleName=role) or {}
-    names = [policy["PolicyName"] for policy in attached.get("AttachedPolicies", [])]
-    if names:
-        yield note(f"The role {role} also has the managed policies {', '.join(names)}, which are not read here.")
-    described = examination.read("iam:GetRole", RoleName=role)
+def judge_boundary(role: str, described: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Whether a boundary limits what a role is granted."""
     boundary = ((described or {}).get("Role", {}).get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
     if boundary:
         yield note(f"The permissions boundary {boundary} may withdraw what the role {role} is granted.")

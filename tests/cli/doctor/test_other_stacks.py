@@ -133,12 +133,41 @@ def test_a_key_policy_has_to_admit_each_service(everything, diagnose):
 
 def test_a_key_policy_with_an_unknown_condition_is_not_judged(everything, diagnose):
     policy = json.loads(everything.key_policies[KEY])
-    policy["Statement"][0]["Condition"] = {"StringLike": {"kms:EncryptionContext:aws:sns:topicArn": "*"}}
+    policy["Statement"][0]["Condition"] = {"StringLike": {"kms:ViaService": "sqs.*.amazonaws.com"}}
     everything.key_policies[KEY] = json.dumps(policy)
 
     [(name, link)] = diagnose(everything).items()
 
     assert (name, link.verdict) == ("key: KMS", "cannot tell")
+
+
+def test_a_key_policy_for_the_topics_and_queues_of_the_stack_is_enough(everything, diagnose):
+    # Each with its own encryption context, as SNS and SQS document it.
+    [statement] = json.loads(everything.key_policies[KEY])["Statement"]
+    contexts = ({"aws:sns:topicArn": f"arn:aws:sns:{HERE}:*"}, {"aws:sqs:arn": f"arn:aws:sqs:{HERE}:*"})
+    statements = [
+        {**statement, "Condition": {"ArnLike": {f"kms:EncryptionContext:{key}": arn}}}
+        for context in contexts
+        for key, arn in context.items()
+    ]
+    everything.key_policies[KEY] = json.dumps({"Statement": statements})
+
+    found = diagnose(everything)
+
+    # A topic has no context of queues, and the other way round: the other statement cannot be evaluated.
+    assert {link.verdict for link in found.values()} <= {"cannot tell"}
+
+
+def test_a_key_policy_with_a_source_shuts_eventbridge_out_of_topics(everything, diagnose):
+    policy = json.loads(everything.key_policies[KEY])
+    policy["Statement"][0]["Condition"] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    everything.key_policies[KEY] = json.dumps(policy)
+
+    [(name, link)] = diagnose(everything).items()
+
+    assert (name, link.verdict) == ("key: KMS", "broken")
+    assert "does not admit events.amazonaws.com" in link.reason
+    assert "without aws:SourceArn and aws:SourceAccount" in link.fix
 
 
 def test_the_key_that_aws_manages_for_topics_shuts_eventbridge_out(aws, diagnose):
@@ -222,6 +251,31 @@ def test_a_grant_with_wildcards_is_enough(aws, diagnose):
     )
 
     assert diagnose(aws) == {}
+
+
+def test_a_denial_under_an_unknown_condition_cannot_be_told(aws, diagnose):
+    role = "rotation-guard-repair-end-0a1b2c3"
+    aws.statements(role).append(
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    )
+    assert diagnose(aws) == {}
+
+    aws.statements(role)[-1]["Condition"] = {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}
+    [(name, link)] = diagnose(aws).items()
+
+    assert (name, link.verdict) == ("permissions: end", "cannot tell")
+    assert "is denied " in link.reason
+
+
+def test_what_a_managed_policy_may_grant_cannot_be_told(aws, diagnose):
+    role = "rotation-guard-repair-end-0a1b2c3"
+    aws.statements(role).clear()
+    aws.attached[role] = [{"PolicyName": "moved-here", "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/moved-here"}]
+
+    [(name, link)] = diagnose(aws).items()
+
+    assert (name, link.verdict) == ("permissions: end", "cannot tell")
+    assert "unless by the managed policies moved-here" in link.reason
 
 
 def test_of_a_subscriber_that_is_a_url_only_the_host_is_shown(aws, doctor):
