@@ -51,10 +51,18 @@ def test_without_a_name_they_are_saved_in_this_directory(dead_letters, discard):
     assert file.name.startswith("dead-letters-")
 
 
+def test_the_file_is_named_at_the_end(dead_letters, discard):
+    dead_letters.put("failed-audits", "schedule")
+
+    assert "discarded 1. Saved to audits.jsonl." in discard(*AUDITS, *YES, "--save", "audits.jsonl").stdout
+
+
 def test_saving_can_be_refused(dead_letters, discard):
     dead_letters.put("failed-audits", "schedule")
 
-    assert discard(*AUDITS, *YES, "--no-save").exit_code == 0
+    result = discard(*AUDITS, *YES, "--no-save")
+
+    assert (result.exit_code, "Saved to" in result.stdout) == (0, False)
     assert ([*Path().iterdir()], dead_letters.visible("failed-audits")) == ([], 0)
 
 

@@ -68,7 +68,7 @@ def _facts(letter: DeadLetter, fields: dict[str, Any]) -> Iterator[tuple[str, st
     until = f"; SQS deletes it at {fields['expires_at']}" if fields["expires_at"] else ""
     yield "Sent", f"{fields['sent_at']}, received {_times(letter.receives)}{until}" if fields["sent_at"] else ""
     yield "Sender", str(letter.sender)
-    yield "From", letter.origin_arn
+    yield "From", "" if letter.origin_arn == letter.target_arn else letter.origin_arn
     yield "For", letter.target_arn
     yield "Error message", letter.error_message
     yield "Retries", ", ".join(part for part in (letter.retries, letter.exhausted_condition) if part)

@@ -150,4 +150,5 @@ def _summarize(counts: Mapping[str, int], outcomes: Outcomes) -> str:
     ending = " Nothing was written: this is a dry run." if outcomes.is_dry_run else ""
     total = sum(counts.values())
     interruption = " Interrupted: the others are as before." if outcomes.is_interrupted else ""
-    return f"{total} dead {'letter' if total == 1 else 'letters'}: {counted}.{ending}{interruption}"
+    saved = f" Saved to {outcomes.record['saved_to']}." if "saved_to" in outcomes.record else ""
+    return f"{total} dead {'letter' if total == 1 else 'letters'}: {counted}.{saved}{ending}{interruption}"
