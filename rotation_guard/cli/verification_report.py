@@ -78,7 +78,7 @@ def build_verification_report(
 
 
 def _describe(verified: TableVerification) -> str:
-    text = f"{_count(verified.rows, 'row')} of {_count(verified.secrets, 'secret')} verified"
+    text = f"{_count(verified.rows, 'row')} of {_count(verified.secrets, 'secret')} checked"
     if verified.older:
         text += f"; {_count(verified.older, 'row')} from before the chain began {_are(verified.older)} not covered"
     if verified.expired:

@@ -20,7 +20,7 @@ from local.deploy import deployment
 from local.deploy.deployment import RunningStack
 from tests.paths import ROOT
 
-from . import audit, burst, html_report, incidents, policies, preview
+from . import audit, burst, evidence, html_report, incidents, policies, preview
 from .figures import Figure, build_table
 
 RESULT = ROOT / ".local" / "bench.json"
@@ -54,6 +54,8 @@ def main() -> None:
         audit.classification,
         audit.month,
         html_report.large_page,
+        evidence.recording,
+        evidence.verification,
         policies.large_stacks,
         policies.whole_processes,
     ):

@@ -121,7 +121,7 @@ def test_every_format_names_the_row_and_says_what_was_expected(trail, run_on_sta
 
     table = run_on_stack("verify", COLUMNS="200")
     assert table.exit_code == 1
-    assert "Audit trail: 6 rows of 1 secret verified." in table.stdout
+    assert "Audit trail: 6 rows of 1 secret checked." in table.stdout
     assert "1 chain is broken: the first row of each that was changed, removed or inserted." in table.stdout
     assert f"{key}: its link says the hash {stored}, and its content has the hash " in " ".join(table.stdout.split())
     [row] = csv.DictReader(io.StringIO(run_on_stack("verify", "--format", "csv").stdout))
