@@ -13,11 +13,12 @@ from rotation_guard.html_report.verdicts import count
 from .deployment import Deployment
 from .errors import CommandError
 from .hub_reading import is_hub
+from .identity import product_version
 from .incident_report import IncidentRow, from_records
 from .incident_timeline import describe_entry, list_entries
 from .parsing import parse_timestamp
 from .provenance import describe_subject, list_provenance
-from .secret_answer import SecretAnswer
+from .secret_answer import Part, SecretAnswer
 from .secret_totals import Exemption as RegisterEntry
 from .secret_totals import list_exemptions
 from .tables import AuditTables, IncidentTable, Record
@@ -70,7 +71,8 @@ def _read_history(deployment: Deployment, at: datetime, now: datetime) -> PageHi
         records, states = IncidentTable(deployment).incidents_since(first_month(at))
         incidents = list(_build_incidents(from_records(records, states, now), records, at))
         if invalid := sum(_time(record["opened_at"]) is None for record in records):
-            notes.append(f"{invalid} incidents are left out, because the times of their opening are invalid.")
+            are, its = ("incident is", "its") if invalid == 1 else ("incidents are", "their")
+            notes.append(f"{invalid} {are} left out, because the time of {its} opening is invalid.")
     except CommandError as error:
         unreadable.append(f"The incidents are missing. {error}")
     return PageHistory(runs, incidents, notes, unreadable)
@@ -87,8 +89,8 @@ def build_page(answer: SecretAnswer, history: PageHistory | None = None) -> Repo
         secrets=answer.rows,
         # What the headline counts, whatever is listed.
         tally=answer.tally or count(answer.rows),
-        provenance=[(label[:1].upper() + label[1:], text) for label, text in list_provenance(answer)],
-        settings=list(_filters(answer.filters)),
+        provenance=list(_list_facts(answer)),
+        settings=[*(_settings(answer.parts[0]) if not answer.has_several_parts else ()), *_filters(answer.filters)],
         warnings=[*unread, *answer.warning_sentences],
         exemptions=[_exemption(entry) for entry in list_exemptions(answer.rows, answer.at)],
         runs=history.runs if history else None,
@@ -139,6 +141,28 @@ def _build_incidents(rows: Iterable[IncidentRow], records: Sequence[Record], at:
             reason=row.reason or "",
             entries=[TimelineEntry(_time(entry["at"]), *describe_entry(entry)) for entry in list_entries(record)],
         )
+
+
+def _list_facts(answer: SecretAnswer) -> Iterator[tuple[str, str]]:
+    """What the page is based on: of one account, a fact each; of several, what every format says."""
+    if answer.has_several_parts:
+        yield from ((label[:1].upper() + label[1:], text) for label, text in list_provenance(answer))
+        return
+    [part] = answer.parts
+    alias = f" ({part.identity.account_alias})" if part.identity.account_alias else ""
+    yield "Account", f"{part.identity.account_id or 'unknown'}{alias}"
+    yield "Region", part.identity.region or "unknown"
+    if part.run is not None:
+        completeness = "complete" if part.run.get("complete") else "incomplete"
+        yield "Run", f"{part.run['run_id']}, {completeness}, {part.run['checked']} secrets checked"
+    yield "Read by", part.identity.caller_arn or "unknown"
+    yield "Product", f"rotation-guard {product_version() or 'of a checkout'}"
+
+
+def _settings(part: Part) -> Iterator[tuple[str, str]]:
+    for name, value in part.settings.items():
+        text = ", ".join(f"{one['class']}: {one['days']} days" for one in value) if isinstance(value, list) else value
+        yield name.replace("_", " ").capitalize(), "none" if text in (None, "") else str(text)
 
 
 def _filters(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,7 @@ def test_the_page_of_a_deployment_has_its_secrets_runs_and_incidents(stack, audi
 
     assert page.errors == []
     for text in (
-        "1 of 2 secrets are over their limit; 0 could not be judged",
+        "1 of 2 secrets is over its limit; 0 could not be judged",
         "1 secret needs attention ; 1 incident needs attention",
         "Account 123456789012 Region eu-west-1",
         "7 over the limit and 3 unknown at first, 1 over the limit and 0 unknown at last",
@@ -126,7 +126,7 @@ def test_a_deployment_without_a_table_of_incidents_has_no_section_for_them(audit
 
     assert result.exit_code == 0
     page = read(result.stdout)
-    assert "The deployment has no table of incidents, so the report contains none." in page.text
+    assert "has no table of incidents, so the report contains none of its own." in page.text
     assert "Mean time to recovery 0" not in page.text
 
 
@@ -161,10 +161,10 @@ def test_the_page_of_a_scan_says_that_it_has_no_history(run, list_file):
     assert result.exit_code == 0
     page = read(result.stdout)
     for text in (
-        "1 of 3 secrets are over their limit; 0 could not be judged; 1 is accepted (1 exempt).",
+        "1 of 3 secrets is over its limit; 0 could not be judged; 1 is accepted (1 exempt).",
         "A scan evaluates this moment only: it has no trend and no incidents.",
         "a data the vendor rotates it 2026-06-01 92 valid",
-        "b search none 2026-02-01 -28 needs attention : The exemption ended on 2026-02-01.",
+        "b search migration 2026-02-01 -28 needs attention : The exemption ended on 2026-02-01.",
         "Max age days 30",
         "Max age classes name x: 7 days",
         "Filters none: all secrets",
