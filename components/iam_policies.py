@@ -222,6 +222,15 @@ def schedule(function_arn: str, dead_letters_arn: str, key_arn: str | None) -> l
     ]
 
 
+def canary(bus_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Statement]:
+    """Puts events on this bus, and sends what the bus did not take to the dead letters."""
+    return [
+        allow("events:PutEvents", bus_arn),
+        allow("sqs:SendMessage", dead_letters_arn),
+        *(encrypted(key_arn) if key_arn else []),
+    ]
+
+
 def state_machine(
     function_arns: list[str], critical_topic_arn: str, incidents_arn: str, key_arn: str | None
 ) -> list[Statement]:

@@ -10,6 +10,8 @@ from .audit.audit_status import AuditStatus, AuditStatusArgs
 from .audit.audit_trail import AuditTrail, AuditTrailArgs
 from .audit.rotation_audit import ManagedTagArgs, MaxAgeClassArgs, RotationAudit, RotationAuditArgs
 from .demo.demo_secrets import DemoSecrets, DemoSecretsArgs
+from .events.canary import RotationCanary, RotationCanaryArgs
+from .events.event_patterns import DEFAULT_BUS
 from .events.management_trail import ManagementTrail, ManagementTrailArgs
 from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEventsArgs
 from .function import RuntimeArgs
@@ -17,7 +19,7 @@ from .integrations.integrations import Integrations, IntegrationsArgs
 from .integrations.requests import seal_endpoints
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from .notifications.protocols import split_subscriptions
-from .observability.observability import DEFAULT_BUS, Observability, ObservabilityArgs
+from .observability.observability import Observability, ObservabilityArgs
 from .placement import Placement, complain_about_regions, find_placement, find_provider
 from .release import VERSION
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
@@ -152,6 +154,9 @@ class RotationGuardArgs(TypedDict):
     kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
     queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    canary_schedule: NotRequired[str]
+    """How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it
+    is not recorded; empty for never. Default: never."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -217,6 +222,10 @@ class RotationGuard(pulumi.ComponentResource):
     """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
     alarms_topic_arn: Output[str] | None
     """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
+    canary_schedule_name: Output[str] | None
+    """The schedule of the canary; None without `canary_schedule`."""
+    canary_schedule_group_name: Output[str] | None
+    """The group that this schedule is in; None without `canary_schedule`."""
     trail_arn: Output[str] | None
     """The CloudTrail trail that this stack has made; None without `create_trail`."""
     dashboard_url: Output[str]
@@ -325,6 +334,18 @@ class RotationGuard(pulumi.ComponentResource):
                 {**select(args, ManagementTrailArgs), "regional_arn": trail.queue_arn},
                 child,
             )
+        canary = None
+        if value_of(args, "canary_schedule"):
+            canary = RotationCanary(
+                f"{name}-canary",
+                {
+                    **select(args, RotationCanaryArgs),
+                    **_pick(existing, "event_bus_name"),
+                    "incidents_table_name": remediation.incidents_table_name,
+                    "dead_letter_queue_arn": events.dead_letters_arn,
+                },
+                child,
+            )
         audit = RotationAudit(
             f"{name}-audit",
             {
@@ -385,6 +406,8 @@ class RotationGuard(pulumi.ComponentResource):
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
         self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
+        self.canary_schedule_name = canary.schedule_name if canary else None
+        self.canary_schedule_group_name = canary.schedule_group_name if canary else None
         self.trail_arn = management_trail.trail_arn if management_trail else None
         self.dashboard_url = observability.dashboard_url
         self.version = Output.from_input(VERSION)

@@ -1,4 +1,4 @@
-"""What EventBridge Scheduler needs to start a function. For internal use."""
+"""What EventBridge Scheduler needs to reach a target. For internal use."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from pulumi import Output
 from pulumi_aws import iam, scheduler
 
 from . import arns, iam_policies
+from .iam_policies import Statement
 
 
 def schedule_role(
@@ -14,13 +15,11 @@ def schedule_role(
     description: str,
     group: scheduler.ScheduleGroup,
     *,
-    function_arn: pulumi.Input[str],
-    dead_letters_arn: pulumi.Input[str],
-    kms_key_arn: pulumi.Input[str] | None,
+    statements: pulumi.Input[list[Statement]],
     tags: Mapping[str, str] | None,
     opts: pulumi.ResourceOptions,
 ) -> tuple[iam.Role, iam.RolePolicy]:
-    """A role for the schedules of this group, which may start this function and write these dead letters.
+    """A role for the schedules of this group, which may do what these statements say.
 
     A schedule depends on both: Scheduler checks at creation that it may assume the role.
     """
@@ -37,9 +36,7 @@ def schedule_role(
     permitted = iam.RolePolicy(
         name,
         role=role.name,
-        policy=Output.all(function_arn, dead_letters_arn, kms_key_arn).apply(
-            lambda known: iam_policies.document(*iam_policies.schedule(*known))
-        ),
+        policy=Output.from_input(statements).apply(lambda known: iam_policies.document(*known)),
         opts=opts,
     )
     return role, permitted

@@ -17,6 +17,7 @@ PROJECT = ROOT / "Pulumi.yaml"
 COMPONENTS = ROOT / "components"
 SOURCES: Mapping[str, str] = {
     "audit": "audit/rotation_audit.py",
+    "canary": "events/canary.py",
     "demo": "demo/demo_secrets.py",
     "events": "events/rotation_events.py",
     "hub": "organization/hub.py",

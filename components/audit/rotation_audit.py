@@ -206,9 +206,9 @@ class RotationAudit(pulumi.ComponentResource):
             f"{name}-schedule",
             "Starts the audit on schedule (rotation-guard)",
             group,
-            function_arn=check.arn,
-            dead_letters_arn=dead_letters.arn,
-            kms_key_arn=args.get("kms_key_arn"),
+            statements=Output.all(check.arn, dead_letters.arn, args.get("kms_key_arn")).apply(
+                lambda known: iam_policies.schedule(*known)
+            ),
             tags=tags,
             opts=child,
         )

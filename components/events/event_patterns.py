@@ -12,8 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rotation_guard.domain.canary import CANARY
 from rotation_guard.domain.event_pattern_syntax import find_fault
-from rotation_guard.domain.rotation_event import ROTATION_GUARD
+from rotation_guard.domain.rotation_event import DRILL, ROTATION_GUARD, SERVICE_EVENT
 
 from ..settings.checks import must_be
 
@@ -25,11 +26,10 @@ DESTINATIONS: Mapping[str, tuple[str, ...]] = {
 """What an extra rule may name as its destination: the targets that get its events."""
 Pattern = Mapping[str, Any]
 
+DEFAULT_BUS = "default"
+"""The bus that AWS's events are on."""
 SECRETS_MANAGER = "aws.secretsmanager"
-DRILL = "rotation-guard.drill"
-"""The source of drills: PutEvents refuses every source that begins with `aws.`."""
 
-SERVICE_EVENT = "AWS Service Event via CloudTrail"
 API_CALL = "AWS API Call via CloudTrail"
 LABEL_UPDATED = "Secret Label Updated"
 
@@ -95,13 +95,13 @@ def is_own(pattern: Pattern) -> bool:
     return pattern.get("source") == [ROTATION_GUARD]
 
 
-def for_stack(pattern: Pattern, incidents_table: str, *, with_drills: bool) -> Pattern:
+def for_stack(pattern: Pattern, incidents_table: str, *, allows_unnamed: bool) -> Pattern:
     """The same pattern without events that are another stack's, which each stack of the account hears as well.
 
-    An event that names a table of incidents is for the stack with this table: what a stack reports itself always does,
-    a drill may, and AWS's events never do.
+    An event that names a table of incidents is for the stack with this table: what a stack reports itself and a canary
+    always do, a drill may, and AWS's events never do. `allows_unnamed` accepts those that name none.
     """
-    tables = [{"exists": False}, incidents_table] if with_drills else [incidents_table]
+    tables = [{"exists": False}, incidents_table] if allows_unnamed else [incidents_table]
     return {**pattern, "detail": {**pattern.get("detail", {}), "incidents_table": tables}}
 
 
@@ -110,6 +110,11 @@ def with_drills(pattern: Pattern) -> Pattern:
     if not isinstance(pattern.get("source"), (list, tuple)):
         return pattern
     return {**pattern, "source": [*pattern["source"], DRILL]}
+
+
+def with_canary(pattern: Pattern) -> Pattern:
+    """The same pattern, accepting canaries besides the sources that it names."""
+    return {**pattern, "source": [*pattern["source"], CANARY]}
 
 
 MAXIMUM_PATTERN_LENGTH = 2048

@@ -58,6 +58,9 @@ class RotationEventsArgs(TypedDict):
     kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
     queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    canary_schedule: NotRequired[str]
+    """How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it
+    is not recorded; empty for never. Default: never."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -73,6 +76,8 @@ _FORMER_ROUTES = {
     "success": "succeeded",
 }
 """Routes whose names were longer in earlier releases."""
+_CANARY_ROUTE = "service"
+"""The route that canaries take: it records, and notifies nobody."""
 _FUNCTION = ("start_function_arn", "start_function_name")
 """Arguments that are given together."""
 _DESTINATION_ARGS = {
@@ -143,7 +148,7 @@ class RotationEvents(pulumi.ComponentResource):
                 f"{name}-{route}",
                 description=description,
                 # An extra rule is as its author wrote it.
-                event_pattern=_write_pattern(pattern, args, is_extra=route in extra_routes),
+                event_pattern=_write_pattern(route, pattern, args, is_extra=route in extra_routes),
                 event_bus_name=args.get("event_bus_name"),
                 state="ENABLED",
                 tags=tags,
@@ -244,12 +249,15 @@ def _refuse_missing_destinations(args: RotationEventsArgs) -> None:
         raise InvalidSettings(complaints)
 
 
-def _write_pattern(pattern: Pattern, args: RotationEventsArgs, *, is_extra: bool) -> pulumi.Input[str]:
+def _write_pattern(route: str, pattern: Pattern, args: RotationEventsArgs, *, is_extra: bool) -> pulumi.Input[str]:
     with_drills, table = value_of(args, "drill"), args.get("incidents_table_name")
+    with_canary = route == _CANARY_ROUTE and bool(value_of(args, "canary_schedule"))
     accepted = event_patterns.with_drills(pattern) if with_drills else pattern
-    # Of AWS's events, the pattern is known at the first preview, too: only drills and reports name a table.
-    if table is None or is_extra or not (with_drills or event_patterns.is_own(pattern)):
+    if with_canary:
+        accepted = event_patterns.with_canary(accepted)
+    # Of AWS's events, the pattern is known at the first preview, too: only drills, canaries and reports name a table.
+    if table is None or is_extra or not (with_drills or with_canary or event_patterns.is_own(pattern)):
         return json.dumps(accepted)
     return Output.from_input(table).apply(
-        lambda known: json.dumps(event_patterns.for_stack(accepted, known, with_drills=with_drills))
+        lambda known: json.dumps(event_patterns.for_stack(accepted, known, allows_unnamed=with_drills or with_canary))
     )

@@ -6,6 +6,7 @@ which goes into ALARM with the first and back with the last.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -14,6 +15,7 @@ from pulumi_aws import cloudwatch
 from rotation_guard.domain.metrics import NAMESPACE, MetricName
 
 from ..function import WatchedFunctionArgs
+from ..queue import DAY
 from ..release import link_heading
 
 DESCRIPTION_CHARACTERS = 1024
@@ -61,6 +63,25 @@ class Condition:
         return replace(self, threshold=threshold)
 
 
+class Window(NamedTuple):
+    """So many periods in a row, as an alarm looks back on them."""
+
+    period: int
+    """Seconds, a multiple of 60 and at most a day."""
+    periods: int
+
+
+LONGEST_ALARM_SECONDS = 7 * DAY
+"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
+
+
+def find_window(seconds: int) -> Window | None:
+    """The fewest equal periods that take in so many seconds; None where no alarm may look back that far."""
+    periods = -(-seconds // DAY)
+    window = Window(-(-seconds // (60 * periods)) * 60, periods)
+    return window if window.period * window.periods <= LONGEST_ALARM_SECONDS else None
+
+
 class Alarms:
     """Makes alarms under one name and parent, which ring one topic."""
 
@@ -93,6 +114,33 @@ class Alarms:
             treat_missing_data=condition.missing,
             tags=self._tags,
             opts=ResourceOptions(parent=self._parent),
+        )
+
+    def watch_arrival(
+        self, what: str, what_before: str, metric: Metric, window: Window, meaning: str, heading: str
+    ) -> tuple[cloudwatch.MetricAlarm, cloudwatch.MetricAlarm]:
+        """An alarm on a count that must not stay at 0 for a window, and one that is OK once there was any count.
+
+        `page` takes the second one in `only_after`, so that a new stack is silent until there is something to count.
+        """
+
+        def watch(what: str, threshold: float, missing: str, meaning: str) -> cloudwatch.MetricAlarm:
+            condition = Condition(
+                threshold,
+                operator="LessThanThreshold",
+                period=window.period,
+                periods=window.periods,
+                missing=missing,
+            )
+            return self.watch(what, metric, condition, meaning, heading)
+
+        return (
+            # What never began sends nothing.
+            watch(what, 1, "breaching", meaning),
+            # Of what is never below 0 any data makes it OK, and it stays so; before, its data is insufficient.
+            watch(
+                what_before, 0, "ignore", f"INSUFFICIENT_DATA until the metric {metric.name} has data, OK ever after."
+            ),
         )
 
     def page(

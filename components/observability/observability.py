@@ -10,6 +10,7 @@ from pulumi_aws import cloudwatch
 from rotation_guard.domain.metrics import MetricName
 
 from .. import arns
+from ..events.event_patterns import DEFAULT_BUS
 from ..function import ASYNC_RETRIES, WatchedFunctionArgs
 from ..release import resolve_runbook
 from ..remediation.states import FAILED_ATTEMPTS
@@ -18,10 +19,10 @@ from ..settings.declarations import MOST_SECRETS, SETTINGS, value_of
 from ..settings.schedule_expression import longest_period_seconds
 from ..settings.validation import InvalidSettings
 from . import dashboard
-from .alarms import Alarms, Condition, Metric, build_own_metric, name_like
+from .alarms import LONGEST_ALARM_SECONDS, Alarms, Condition, Metric, Window, build_own_metric, find_window, name_like
 
-LONGEST_ALARM_SECONDS = 7 * 86_400
-"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
+CANARY_SLACK_SECONDS = 3600
+"""How late a canary may be: as long as a rule tries its target."""
 ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
 """How an execution may end without a notice, and the metric that counts it
 (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html)."""
@@ -91,6 +92,9 @@ class ObservabilityArgs(TypedDict):
     runbook_url: NotRequired[str]
     """Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this
     project. Default: the runbook of this project."""
+    canary_schedule: NotRequired[str]
+    """How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it
+    is not recorded; empty for never. Default: never."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -100,7 +104,6 @@ class ObservabilityArgs(TypedDict):
 WATCHED = tuple(
     name for name in ObservabilityArgs.__annotations__ if name not in (*SETTINGS, "alarms_topic_arn", "event_bus_name")
 )
-DEFAULT_BUS = "default"
 
 
 class Observability(pulumi.ComponentResource):
@@ -163,11 +166,24 @@ class Observability(pulumi.ComponentResource):
         heading = "rotation-events-are-not-delivered"
         causes = self._watch_dead_letters("undelivered-events", self._args.get("undelivered_events_queue_name"))
         causes |= self._watch_rules(self._args.get("rule_names", {}), heading)
+        only_after = {}
+        schedule, writer = value_of(self._args, "canary_schedule"), self._args.get("writer")
+        window = find_window(longest_period_seconds(schedule) + CANARY_SLACK_SECONDS) if schedule else None
+        if writer is not None and window is not None:
+            causes["no-canary"], only_after["no-canary"] = self._alarms.watch_arrival(
+                "no-canary",
+                "no-canary-yet",
+                build_own_metric(MetricName.CANARY_EVENTS_RECORDED, writer),
+                window,
+                "The canary was not recorded when it was due: nor may rotation events be.",
+                "the-canary-is-not-recorded",
+            )
         return self._alarms.page(
             "events-not-delivered",
             causes,
             "Rotation events do not reach people, the audit trail or remediation.",
             heading,
+            only_after=only_after,
         )
 
     def _page_unrecorded_events(self, throttled: cloudwatch.CompositeAlarm | None) -> cloudwatch.CompositeAlarm | None:
@@ -228,22 +244,12 @@ class Observability(pulumi.ComponentResource):
                 )
         only_after = {}
         if check is not None and (window := self._find_audit_window()) is not None:
-            period, periods = window
-            complete = build_own_metric(MetricName.AUDIT_RUNS_COMPLETE, check)
-            causes["no-complete-audit"] = self._alarms.watch(
+            causes["no-complete-audit"], only_after["no-complete-audit"] = self._alarms.watch_arrival(
                 "no-complete-audit",
-                complete,
-                # A run that never began sends nothing.
-                Condition(1, operator="LessThanThreshold", period=period, periods=periods, missing="breaching"),
-                "No audit was complete for three periods.",
-                heading,
-            )
-            only_after["no-complete-audit"] = self._alarms.watch(
                 "no-audit-yet",
-                complete,
-                # Of what is never below 0 any data makes it OK, and it stays so; before, its data is insufficient.
-                Condition(0, operator="LessThanThreshold", period=period, periods=periods, missing="ignore"),
-                "INSUFFICIENT_DATA until the first audit has ended, and OK ever after; this never rings.",
+                build_own_metric(MetricName.AUDIT_RUNS_COMPLETE, check),
+                window,
+                "No audit was complete for three periods.",
                 heading,
             )
         return self._alarms.page(
@@ -369,10 +375,10 @@ class Observability(pulumi.ComponentResource):
         """The period of the audit, as alarms take it: whole minutes, and no more than a day."""
         return min(86_400, -(-self._find_longest_period() // 60) * 60)
 
-    def _find_audit_window(self) -> tuple[int, int] | None:
-        """Period and number of periods that take in three audits; None where no alarm may look back that far."""
+    def _find_audit_window(self) -> Window | None:
+        """The window that takes in three audits; None where no alarm may look back that far."""
         longest, period = self._find_longest_period(), self._find_audit_period()
-        return (period, -(-3 * longest // period)) if 3 * longest <= LONGEST_ALARM_SECONDS else None
+        return Window(period, -(-3 * longest // period)) if 3 * longest <= LONGEST_ALARM_SECONDS else None
 
     def _find_longest_period(self) -> int:
         return longest_period_seconds(self._args.get("schedule_expression", "rate(1 hour)"))

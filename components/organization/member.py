@@ -170,9 +170,9 @@ class Member(pulumi.ComponentResource):
             f"{name}-schedule",
             "Starts the redelivery on schedule (rotation-guard)",
             group,
-            function_arn=redelivery.arn,
-            dead_letters_arn=failed_runs.arn,
-            kms_key_arn=args.get("kms_key_arn"),
+            statements=Output.all(redelivery.arn, failed_runs.arn, args.get("kms_key_arn")).apply(
+                lambda known: iam_policies.schedule(*known)
+            ),
             tags=tags,
             opts=child,
         )

@@ -17,6 +17,7 @@ from ..audit.audit_status import AuditStatus
 from ..audit.audit_trail import AuditTrail
 from ..audit.rotation_audit import RotationAudit
 from ..demo.demo_secrets import DemoSecrets
+from ..events.canary import RotationCanary
 from ..events.management_trail import ManagementTrail
 from ..events.rotation_events import RotationEvents
 from ..integrations.integrations import Integrations
@@ -51,6 +52,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     Observability,
     Remediation,
     RotationAudit,
+    RotationCanary,
     RotationEvents,
 )
 """What the plugin offers: the whole product, each component that it consists of, and what joins many accounts."""

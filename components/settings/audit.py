@@ -22,6 +22,12 @@ def check_schedule(_: KeyFormatter, value: Any) -> Iterator[str]:
         yield f"{must_be(allowed, value)}: {problem}"
 
 
+def check_optional_schedule(format_key: KeyFormatter, value: Any) -> Iterator[str]:
+    """A schedule, or an empty text for none."""
+    if value != "":
+        yield from check_schedule(format_key, value)
+
+
 def check_timezone(_: KeyFormatter, value: Any) -> Iterator[str]:
     if not isinstance(value, str) or value not in _timezones():
         yield must_be("an IANA time zone such as UTC or Europe/Berlin", value)

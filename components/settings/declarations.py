@@ -39,7 +39,7 @@ _DECLARED = (
         "UTC",
         audit.check_timezone,
         "Time zone of a cron(...) schedule, an IANA name such as Europe/Berlin",
-        ("audit",),
+        ("audit", "canary"),
     ),
     Setting(
         "schedule_flexible_minutes",
@@ -369,10 +369,21 @@ _DECLARED = (
         "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
         "queues to SSE-SQS and log files to SSE-S3",
         (
-            *("audit", "events", "hub", "integrations", "management_trail", "member", "notifications"),
-            *("remediation", "runtime", "trail"),
+            *("audit", "canary", "events", "hub", "integrations", "management_trail", "member"),
+            *("notifications", "remediation", "runtime", "trail"),
         ),
         may_be_output=True,
+    ),
+    Setting(
+        "canary_schedule",
+        "Stack",
+        "str",
+        "",
+        audit.check_optional_schedule,
+        "How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it "
+        "is not recorded; empty for never",
+        ("canary", "events", "observability"),
+        default_text="never",
     ),
     Setting(
         "tags",

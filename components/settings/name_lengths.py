@@ -35,6 +35,7 @@ LONGEST_ENDS = {
     "Observability": (ALARM, "-unstarted-remediations"),
     "Remediation": (FUNCTION, "-diagnose"),
     "RotationAudit": (ROLE, "-schedule"),
+    "RotationCanary": (ROLE, ""),
     "RotationEvents": (RULE, "-service"),
 }
 """Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A

@@ -8,7 +8,7 @@ from typing import Any
 from .checks import Check
 
 ALL = (
-    *("audit", "demo", "events", "hub", "integrations", "management_trail", "member", "notifications"),
+    *("audit", "canary", "demo", "events", "hub", "integrations", "management_trail", "member", "notifications"),
     *("observability", "remediation", "runtime", "status", "trail"),
 )
 """Every component that takes settings, and what their functions have in common."""

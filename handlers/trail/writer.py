@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rotation_guard.domain.audit.secret_status import build_prefetched_fields, build_report_fields
+from rotation_guard.domain.canary import CANARY
 from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.event_parser import parse_text
 from rotation_guard.domain.evidence.links import Link
@@ -112,14 +113,19 @@ def _report(events: Iterable[tuple[RotationEvent, Link | None]], failures: Itera
         if link:
             # Who can change the table cannot change the log: docs/evidence.md compares the two.
             logger.info("recorded", extra={"subject": event.subject, "sequence": link.sequence, "hash": link.hash})
-        if link and event.kind in _ROTATION_METRICS:
-            metrics.add_metric(_ROTATION_METRICS[event.kind], MetricUnit.Count, 1)
+        if link and (of_event := _choose_event_metric(event)):
+            metrics.add_metric(of_event, MetricUnit.Count, 1)
         if event.secret_arn is None and event.source in SECRETS_MANAGER_SOURCES:
             logger.warning("recorded an event without secret", extra={"kind": event.kind, "identity": event.identity})
             metrics.add_metric(MetricName.EVENTS_WITHOUT_SECRET, MetricUnit.Count, 1)
     for message, error in failures:
         logger.error("cannot record a message", extra={"message_id": message.message_id, "problem": error})
         metrics.add_metric(MetricName.EVENTS_UNRECORDED, MetricUnit.Count, 1)
+
+
+def _choose_event_metric(event: RotationEvent) -> MetricName | None:
+    """The metric that counts events like this one, besides that of all events."""
+    return MetricName.CANARY_EVENTS_RECORDED if event.source == CANARY else _ROTATION_METRICS.get(event.kind)
 
 
 def _delay_retries(

@@ -87,15 +87,24 @@ class Delivery:
     began_at: float = field(default_factory=time.time)
     attempts: int = 0
 
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether Scheduler delivers it, and not a rule."""
+        return ":schedule/" in self.rule_arn
+
+    @property
+    def scheduled_at(self) -> str:
+        """The time of a schedule's invocation, the same for every attempt."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began_at))
+
     def describe_sender(self) -> dict[str, str]:
         """The attributes of a dead letter that say who sent it: a rule or a schedule
         (https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html)."""
-        if ":schedule/" not in self.rule_arn:
+        if not self.is_scheduled:
             return {"RULE_ARN": self.rule_arn}
-        scheduled_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began_at))
         return {
             "SCHEDULE_ARN": self.rule_arn,
-            "SCHEDULED_TIME": scheduled_at,
+            "SCHEDULED_TIME": self.scheduled_at,
             "EXECUTION_ID": new_uuid(),
             "IS_PAYLOAD_TRUNCATED": "false",
         }
@@ -133,11 +142,26 @@ def install() -> None:
 
 def invoke_target(target: Target, event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
     """Deliver an event to a target; `rule` is a schedule when Scheduler delivers it."""
-    token = _current.set(Delivery(target, rule.get("Arn", "")))
+    delivery = Delivery(target, rule.get("Arn", ""))
+    if delivery.is_scheduled:
+        target, event = _prepare_scheduled(delivery, event)
+    token = _current.set(delivery)
     try:
         _invoke_target_by_ministack(target, event, rule, view)
     finally:
         _current.reset(token)
+
+
+def _prepare_scheduled(delivery: Delivery, event: dict[str, Any]) -> tuple[Target, dict[str, Any]]:
+    """Return target and event with the scheduled time, and with what PutEvents gets where the target is a bus
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html,
+    https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EventBridgeParameters.html)."""
+    target = dict(delivery.target)
+    if "Input" in target:
+        target["Input"] = target["Input"].replace("<aws.scheduler.scheduled-time>", delivery.scheduled_at)
+    parameters = target.get("EventBridgeParameters") or {}
+    # The schedule's ARN stays in `resources`, as MiniStack has it.
+    return target, {**event, **{key: parameters[key] for key in ("Source", "DetailType") if key in parameters}}
 
 
 def _attempt(deliver: Callable[..., None], target: Any, payload: str, *options: Any) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .canary import CANARY
 from .rotation_event import (
     FAILED_CALL,
     FAILURES,
@@ -102,18 +103,22 @@ def parse(event: Any) -> RotationEvent:
     identity = _read_text(detail.get("eventID")) or _read_text(event.get("id"))
     if identity is None:
         raise MalformedEvent("the event has neither detail.eventID nor id")
-    arns = [text for text in _iterate_secret_names(event, detail) if _SECRET_ARN.fullmatch(text)]
-    # If there is only a partial ARN, it is used as it is: a call without a response failed and changed nothing.
+    source = _read_text(event.get("source")) or "unknown"
+    # A canary is about no secret, whatever Scheduler adds to its resources.
+    names = [] if source == CANARY else [*_iterate_secret_names(event, detail)]
+    arns = [text for text in names if _SECRET_ARN.fullmatch(text)]
+    # If there is only a partial ARN, it is used as it is: a call without a response failed and changed nothing. The
+    # subject of an event without an ARN is the secret's name, its first resource, or its source.
     secret_arn = next(filter(is_complete_arn, arns), next(iter(arns), None))
     error_message = _read_text(detail.get("errorMessage"))
     return RotationEvent(
         kind=_read_text(detail.get("eventName")) or _read_text(event.get("detail-type")) or "unknown",
-        source=_read_text(event.get("source")) or "unknown",
+        source=source,
         identity=identity,
         occurred_at=_read_time(detail.get("eventTime")) or _require_time(event.get("time")),
         region=_read_text(event.get("region")) or "",
         secret_arn=secret_arn,
-        subject=secret_arn or _find_subject(event, detail),
+        subject=secret_arn or next(iter(names), source),
         rotation_id=_parse_rotation_id(detail.get("requestID")),
         failed_step=_parse_failed_step(error_message),
         error_message=error_message,
@@ -184,12 +189,6 @@ def _iterate_secret_names(event: Mapping[str, Any], detail: Mapping[str, Any]) -
         *_list_resources(event),
     ]
     yield from (text for text in map(_read_text, candidates) if text)
-
-
-def _find_subject(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
-    """The subject of an event without a secret's ARN: the secret's name, the first resource, or its source."""
-    names = [*_iterate_secret_names(event, detail), _read_text(event.get("source"))]
-    return next((name for name in names if name), "unknown")
 
 
 def _list_resources(event: Mapping[str, Any]) -> list[Any]:

@@ -15,6 +15,7 @@ class MetricName(StrEnum):
     EVENTS_WITHOUT_SECRET = "EventsWithoutSecret"  # noqa: S105
     EVENTS_UNRECORDED = "EventsUnrecorded"
     EVENTS_NOT_NOTED = "EventsNotNoted"
+    CANARY_EVENTS_RECORDED = "CanaryEventsRecorded"
     ROTATIONS_FAILED = "RotationsFailed"
     ROTATIONS_SUCCEEDED = "RotationsSucceeded"
     # The audit check, at the end of each run.
@@ -70,5 +71,9 @@ AUDIT_RUN_METRICS = (
 """Emitted by every run of the audit."""
 HEALTHY_METRICS = (MetricName.EVENTS_RECORDED, MetricName.ROTATIONS_SUCCEEDED, MetricName.INCIDENTS_OPEN)
 """Also emitted while nothing is wrong."""
-PROBLEM_METRICS = tuple(name for name in MetricName if name not in (*AUDIT_RUN_METRICS, *HEALTHY_METRICS))
+CANARY_METRICS = (MetricName.CANARY_EVENTS_RECORDED,)
+"""Emitted by a stack with a canary."""
+PROBLEM_METRICS = tuple(
+    name for name in MetricName if name not in (*AUDIT_RUN_METRICS, *HEALTHY_METRICS, *CANARY_METRICS)
+)
 """Emitted only when something is wrong, or repeated."""

@@ -4,11 +4,16 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", "rotation-guard.drill")
+DRILL = "rotation-guard.drill"
+"""The source of drills, which imitate AWS: PutEvents refuses every source that begins with `aws.`."""
+SECRETS_MANAGER_SOURCES = ("aws.secretsmanager", DRILL)
 ROTATION_GUARD = "rotation-guard"
 """The source of the events that this product puts on the bus."""
 SOURCES = (*SECRETS_MANAGER_SOURCES, ROTATION_GUARD)
 """Accepted sources of events: AWS, a drill that imitates it, and this product."""
+SERVICE_EVENT = "AWS Service Event via CloudTrail"
+"""The detail-type of what Secrets Manager reports of rotations
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html)."""
 CLOCK_SKEW = timedelta(minutes=5)
 """How far an event's time may be in the future: the sender sets it, and clocks differ."""
 RECENT_PERIOD = timedelta(minutes=45)

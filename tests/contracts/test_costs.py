@@ -5,7 +5,13 @@ import importlib.util
 import pytest
 
 from rotation_guard.domain.audit.run import CHANGES, EVERY_RUN
-from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS, MetricName
+from rotation_guard.domain.metrics import (
+    AUDIT_RUN_METRICS,
+    CANARY_METRICS,
+    HEALTHY_METRICS,
+    PROBLEM_METRICS,
+    MetricName,
+)
 from tests.paths import ROOT
 
 SOURCE = ROOT / "docs" / "costs.py"
@@ -45,7 +51,7 @@ def test_every_metric_is_counted_once(costs):
         if "metrics of events" in what
     ]
 
-    counted = [*AUDIT_RUN_METRICS, *HEALTHY_METRICS, *PROBLEM_METRICS]
+    counted = [*AUDIT_RUN_METRICS, *CANARY_METRICS, *HEALTHY_METRICS, *PROBLEM_METRICS]
     assert sorted(counted) == sorted(MetricName)
     assert row.startswith(f"{len(HEALTHY_METRICS)} metrics")
     assert f"each of {len(PROBLEM_METRICS)} others" in row

@@ -19,6 +19,7 @@ from tests.components.samples.everything import EVERYTHING
 
 COMPONENTS = {
     "audit": "RotationAudit",
+    "canary": "RotationCanary",
     "demo": "DemoSecrets",
     "events": "RotationEvents",
     "hub": "Hub",

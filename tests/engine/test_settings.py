@@ -54,6 +54,8 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "demo": f"{NEW_STEP}, create Parameter, create Permission, create Secret, create SecretRotation, "
     "create SecretVersion",
     "drill": "update EventRule",
+    "canarySchedule": "create ScheduleGroup, create Role, create RolePolicy, create Schedule, create MetricAlarm, "
+    "update CompositeAlarm, update EventRule",
 }
 """The expected changes of the prod stack, by setting: a function for settings that it reads, the others from their
 descriptions in Pulumi.yaml."""

@@ -28,8 +28,9 @@ MODULES = {
 
 @pytest.fixture(scope="module")
 def prod():
-    """The production stack, with the alarm that is off by default."""
-    return deploy_program({**stack_config("prod"), "rotation-guard:maxOverdue": "3"}, stack="prod")
+    """The production stack, with the alarms that are off by default."""
+    optional = {"rotation-guard:maxOverdue": "3", "rotation-guard:canarySchedule": "rate(1 day)"}
+    return deploy_program({**stack_config("prod"), **optional}, stack="prod")
 
 
 @pytest.fixture
@@ -124,6 +125,7 @@ def test_every_metric_of_ours_is_emitted_by_the_function_that_its_dimensions_nam
         recorded("rotation-failed"),
         recorded("rotation-succeeded"),
         event_without_secret,
+        {**recorded("rotation-started"), "source": "rotation-guard.canary"},
         "{",
     )
     deploy_as("handlers.remediation.claim.handler")

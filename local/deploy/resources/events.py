@@ -76,11 +76,14 @@ def _list_schedule_groups(aws: Aws) -> Iterable[str]:
 
 def build_schedule_request(inputs: Inputs) -> dict[str, Any]:
     """Build the request of CreateSchedule and UpdateSchedule."""
+    target = to_api_case(inputs["target"])
+    if "EventbridgeParameters" in target:
+        target["EventBridgeParameters"] = target.pop("EventbridgeParameters")
     return {
         "Name": inputs["name"],
         "GroupName": inputs.get("groupName") or _DEFAULT_GROUP,
         "FlexibleTimeWindow": to_api_case(inputs["flexibleTimeWindow"]),
-        "Target": to_api_case(inputs["target"]),
+        "Target": target,
         "State": inputs.get("state") or "ENABLED",
         **select_inputs(
             inputs,
@@ -92,7 +95,7 @@ def build_schedule_request(inputs: Inputs) -> dict[str, Any]:
 
 
 def _create_schedule(aws: Aws, inputs: Inputs) -> CreatedResource:
-    """Create a schedule. MiniStack runs it, but does not replace `<aws.scheduler.scheduled-time>` in its input."""
+    """Create a schedule, which the emulator runs."""
     request = build_schedule_request(inputs)
     arn = aws.client("scheduler").create_schedule(**request)["ScheduleArn"]
     name, group = request["Name"], request["GroupName"]
@@ -193,6 +196,8 @@ ENTRIES = (
             "target.arn",
             "target.roleArn",
             "target.input",
+            "target.eventbridgeParameters.detailType",
+            "target.eventbridgeParameters.source",
             "target.deadLetterConfig.arn",
             "target.retryPolicy.maximumEventAgeInSeconds",
             "target.retryPolicy.maximumRetryAttempts",

@@ -15,6 +15,7 @@ OTHER = {
     "tags": {"team": "platform"},
     "demo": True,
     "drill": True,
+    "canary_schedule": "cron(30 6 ? * * *)",
 }
 """Another value than the default for each; all of them can be deployed together."""
 GOOD = [
@@ -27,6 +28,7 @@ GOOD = [
     ("tags", [{}, {"team": "Plattform + Co"}, {"a:b": "c/d=e@f"}, {str(n): "x" for n in range(45)}]),
     ("demo", [True, False]),
     ("drill", [True, False]),
+    ("canary_schedule", ["", "rate(1 day)", "rate(5 minutes)", "cron(0 6 ? * MON *)"]),
 ]
 BAD = [
     ("history_days", "an integer from 0 to 3650", [*NUMBERS, 3651]),
@@ -58,4 +60,9 @@ BAD = [
     ("tags", "does not begin with aws:", [{"aws:created-by": "me"}]),
     ("demo", "true or false", [None, 0, 1, "true", "", []]),
     ("drill", "true or false", [None, 0, 1, "false", {}]),
+    (
+        "canary_schedule",
+        "as EventBridge Scheduler takes it",
+        ["never", "rate(0 hours)", "rate(10 seconds)", " ", "cron(0 6 * * * *)", None, False, 5, ["rate(1 day)"]],
+    ),
 ]
