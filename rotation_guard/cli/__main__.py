@@ -16,6 +16,7 @@ from rotation_guard.domain.control_characters import escape_control_characters
 
 from .commands import audit, dead_letters, incidents, remediation
 from .commands.doctor import DOCTOR
+from .commands.drill import DRILL
 from .commands.report import EXEMPTIONS, REPORT
 from .commands.scan import COLLECT, SCAN
 from .commands.verify import VERIFY
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, Command] = {
     "collect": COLLECT,
     "verify": VERIFY,
     "doctor": DOCTOR,
+    "drill": DRILL,
 }
 _HELP_OPTIONS = ["-h", "--help"]
 _LISTING = incidents.DEFAULT
