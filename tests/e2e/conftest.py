@@ -48,9 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.RunningStack]:
-    """The dev stack on this machine, deployed once per session."""
+    """The dev stack on this machine with a canary, deployed once per session."""
     directory = tmp_path_factory.mktemp("deployment") / ".local"
-    with deployment.deploy_temporarily(directory, wait_scale=REAL_TIME) as stack:
+    config = {"canarySchedule": "rate(1 day)"}
+    with deployment.deploy_temporarily(directory, config=config, wait_scale=REAL_TIME) as stack:
         yield stack
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import urllib.error
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from email.message import Message
 from typing import Any
 
@@ -232,3 +233,32 @@ def test_an_undeliverable_notification_is_counted_by_its_topic(letters, redriven
     sns._topics[topic] = {"arn": topic, "subscriptions": [subscription]}
     sns._fanout(topic, "1", "notice", "subject")
     assert sum_metrics("AWS/SNS", TopicName="critical") == {"NumberOfNotificationsFailed": 1, redriven: 1}
+
+
+def test_a_schedule_puts_an_event_on_a_bus_with_its_source_type_and_time():
+    """https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EventBridgeParameters.html"""
+    rule = {"Name": "heard", "EventBusName": "default", "State": "ENABLED", "EventPattern": '{"source": ["mine"]}'}
+    rule["Arn"] = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/heard"
+    key = eventbridge._rule_key("heard", "default")
+    eventbridge._ensure_default_bus()
+    eventbridge._rules[key], eventbridge._targets[key] = rule, [{"Id": "queue", "Arn": QUEUE}]
+    scheduler._schedules["default/canary"] = {
+        "Name": "canary",
+        "Arn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/canary",
+        "State": "ENABLED",
+        "ScheduleExpression": "at(2020-01-01T00:00:00)",
+        "Target": {
+            "Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default",
+            "Input": '{"at": "<aws.scheduler.scheduled-time>"}',
+            "EventBridgeParameters": {"Source": "mine", "DetailType": "Canary"},
+        },
+    }
+    try:
+        scheduler._tick_schedules()
+    finally:
+        scheduler.reset()
+        eventbridge.reset()
+
+    [event] = bodies(QUEUE)
+    assert (event["source"], event["detail-type"]) == ("mine", "Canary")
+    assert datetime.fromisoformat(event["detail"]["at"]).tzinfo is not None
