@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from rotation_guard.domain.audit.secret_rows import Change, SecretRow, from_record
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.domain.audit.tally import tally_run
 
 from .audit_history import RunHistory, rows_as_of, runs_until
@@ -17,8 +19,6 @@ from .hub_reading import is_hub, read_hub
 from .identity import Identity, begin_identity
 from .parsing import parse_timestamp
 from .secret_answer import Part, Reading
-from .secret_rows import Change, SecretRow, from_record
-from .secret_totals import tally_rows
 from .tables import AuditTables, Record
 
 _Answer = TypeVar("_Answer")

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from rotation_guard.domain.audit.secret_totals import Exemption, list_exemptions
+
 from .provenance import build_head, describe_source, list_provenance
 from .report import Records, Report, Section
 from .secret_answer import SecretAnswer
-from .secret_totals import Exemption, list_exemptions
 from .terminal import PLAIN, RED, Column, Row
 
 COLUMNS = (

@@ -3,8 +3,6 @@
 HTML is a page of its own: `page_report` builds it, and `page_output` writes it.
 """
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -16,9 +14,10 @@ from rotation_guard.domain.control_characters import (
     escape_control_characters_in_json,
     has_control_characters,
 )
+from rotation_guard.domain.csv_format import render_csv
 
 from .errors import UsageError
-from .report import Records, Report, row_records
+from .report import Report, row_records
 from .terminal import (
     BOLD,
     FAINT,
@@ -32,11 +31,7 @@ from .terminal import (
     write_stdout,
 )
 
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet takes a cell that begins with one of these for a formula, or drops the character and looks again
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
 _MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_ROWS_PER_WRITE = 1000
 _MANY_ROWS = 20
 """More rows than this, and the warnings are repeated below them, where the output ends."""
 
@@ -62,7 +57,7 @@ def write_report(report: Report, chosen: Format) -> None:
     elif chosen is Format.JSON:
         write_stdout([render_json(report)])
     elif chosen is Format.CSV:
-        write_stdout(render_csv(report.csv), report.warnings)
+        write_stdout(render_csv(report.csv.columns, report.csv.rows), report.warnings)
     else:
         write_stdout([render_markdown(report)])
 
@@ -115,20 +110,6 @@ def render_lines(report: Report, width: int) -> Iterator[Line]:
 def render_json(report: Report) -> str:
     """The documented, versioned JSON."""
     return escape_control_characters_in_json(json.dumps(report.body, ensure_ascii=False, indent=2)) + "\n"
-
-
-def render_csv(records: Records) -> Iterator[str]:
-    """CSV as RFC 4180 defines it, safe to open in a spreadsheet: many rows at a time, whatever their number."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(records.columns)
-    for number, row in enumerate(records.rows, 1):
-        writer.writerow([_to_csv_cell(value) for value in row])
-        if number % _ROWS_PER_WRITE == 0:
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue()
 
 
 def render_markdown(report: Report) -> str:
@@ -188,13 +169,3 @@ def _to_link(address: str) -> str:
     """A Markdown link if the address is one and nothing in it ends the link; otherwise the escaped text."""
     is_address = "://" in address and not re.search(r"[\s<>]", address) and not has_control_characters(address)
     return f"<{address}>" if is_address else _escape_markdown(address)
-
-
-def _to_csv_cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, str):
-        return value
-    # RFC 4180 allows line breaks between quotes.
-    text = escape_control_characters(value, keep="\t\r\n")
-    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text

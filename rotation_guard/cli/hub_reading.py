@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.audit.secret_rows import SecretRow, from_record
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.domain.audit.tally import tally_run
 
 from .audit_history import RunHistory
@@ -11,8 +13,6 @@ from .deployment import Deployment, require_account
 from .identity import Identity, begin_identity
 from .parsing import parse_timestamp
 from .secret_answer import Part, Reading
-from .secret_rows import SecretRow, from_record
-from .secret_totals import tally_rows
 from .tables import HubTables, Record
 
 _Place = tuple[str, str]

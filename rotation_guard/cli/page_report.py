@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.audit.secret_totals import Exemption as RegisterEntry
+from rotation_guard.domain.audit.secret_totals import list_exemptions
 from rotation_guard.domain.remediation.incidents import RECOVERIES
 from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
@@ -19,8 +21,6 @@ from .incident_timeline import describe_entry, list_entries
 from .parsing import parse_timestamp
 from .provenance import describe_subject, list_provenance
 from .secret_answer import Part, SecretAnswer
-from .secret_totals import Exemption as RegisterEntry
-from .secret_totals import list_exemptions
 from .tables import AuditTables, IncidentTable, Record
 
 _INCIDENTS_OUTPUT = "incidents_table_name"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS, AgeClass
+from rotation_guard.domain.timestamps import parse_timestamp
 
 from .errors import UsageError
 from .terminal import progress
@@ -50,22 +51,6 @@ def read_json(option: str, name: str) -> Any:
 def utc_now() -> datetime:
     """The current time, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def parse_timestamp(value: object) -> datetime:
-    """A timestamp of a file or a table: ISO 8601, in UTC unless it has an offset, or epoch seconds.
-
-    Raises ValueError.
-    """
-    try:
-        if isinstance(value, str):
-            timestamp = datetime.fromisoformat(value.strip())
-            return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, OSError):
-        pass
-    raise ValueError(value)
 
 
 def parse_time(option: str, text: str, now: datetime) -> datetime:
@@ -116,14 +101,6 @@ def parse_span(option: str, text: str) -> timedelta:
             f"{option} must be a time span such as 30d, 12h or 2w, at most {MAX_LIMIT_DAYS} days, got {text!r}."
         )
     return span
-
-
-def add_days(start: datetime | None, days: int | None) -> datetime | None:
-    """The date so many days later; None if either is unknown, or if the result is out of range."""
-    try:
-        return None if start is None or days is None else start + timedelta(days=days)
-    except OverflowError:
-        return None
 
 
 def parse_age_class(text: str) -> AgeClass:

@@ -3,22 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rotation_guard.domain.audit.audit_settings import describe_settings
 from rotation_guard.domain.timestamps import to_iso
 
 from .identity import product_version
 from .report import JSON_VERSION
 from .secret_answer import Part, SecretAnswer
-
-PROVENANCE_COLUMNS = ("account_alias", "run_id", "settings", "product_version", "caller_arn", "generated_at")
-"""Columns of CSV, which has no other place for what a report is based on."""
-_SETTING_TEXTS = {
-    "warn_days": "due soon {} days before it",
-    "stuck_hours": "stuck after {} hours",
-    "missed_hours": "late after {} hours",
-    "managed_tag": "tag {}",
-    "schedule_expression": "schedule {}",
-    "history": "history {}",
-}
 
 
 def describe_subject(answer: SecretAnswer) -> str:
@@ -60,19 +50,6 @@ def _describe_part(part: Part, answer: SecretAnswer) -> Iterator[tuple[str, str]
     if part.unreadable and part.tally is None:
         return
     yield f"{label}settings", describe_settings(part.settings)
-
-
-def describe_settings(settings: Mapping[str, Any]) -> str:
-    """The limits that secrets were judged by, in one line; what an older release did not record is not there."""
-    limit = settings.get("max_age_days")
-    if limit is None:
-        return "not recorded by this run"
-    classes = [f"{entry['class']} {entry['days']}" for entry in settings.get("max_age_classes") or ()]
-    texts = [
-        f"limit {limit} days{f' ({chr(59).join(classes)})' if classes else ''}",
-        *(text.format(settings[name]) for name, text in _SETTING_TEXTS.items() if settings.get(name) is not None),
-    ]
-    return ", ".join(texts)
 
 
 def build_head(answer: SecretAnswer) -> dict[str, Any]:

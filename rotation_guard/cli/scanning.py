@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.audit.audit_settings import AuditSettings
+from rotation_guard.domain.audit.secret_rows import from_finding
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.secret import ListedSecret
 
@@ -16,8 +18,6 @@ from .identity import Identity, begin_identity
 from .parsing import utc_now
 from .secret_answer import Part, Reading
 from .secret_listing import SecretListing, read_listings
-from .secret_rows import from_finding
-from .secret_totals import tally_rows
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.audit.secret_rows import Change, SecretRow
 from rotation_guard.domain.audit.tally import Tally, describe_last_complete
 
 from .identity import Identity
-from .secret_rows import Change, SecretRow
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotation_guard.domain.audit.secret_rows import SecretRow, sort_rows
 from rotation_guard.domain.audit.verdicts import UNKNOWN, VERDICT_NAMES
 
 from .errors import UsageError
 from .parsing import parse_span
-from .secret_rows import SecretRow, sort_rows
 
 _WITHOUT_LIMIT = frozenset({"pending_deletion", "replica", "exempt", "managed_elsewhere"})
 """Verdicts of secrets that are never due, or not in this account and Region."""

@@ -7,14 +7,21 @@ from typing import Any
 
 from rich.style import Style
 
+from rotation_guard.domain.audit.secret_rows import COLUMNS, PROVENANCE_COLUMNS, Change, SecretRow, to_json
+from rotation_guard.domain.audit.secret_totals import (
+    Exemption,
+    OwnerTotal,
+    describe_accepted,
+    list_exemptions,
+    tally_rows,
+    total_by_owner,
+)
 from rotation_guard.domain.audit.verdicts import NEEDS_ROTATION, OK, UNKNOWN, VERDICT_NAMES
 
 from .exemption_report import exemption_sections
-from .provenance import PROVENANCE_COLUMNS, build_head, describe_source, list_provenance, provenance_cells
+from .provenance import build_head, describe_source, list_provenance, provenance_cells
 from .report import Records, Report, Section
 from .secret_answer import SecretAnswer
-from .secret_rows import COLUMNS, Change, SecretRow, to_json
-from .secret_totals import Exemption, OwnerTotal, describe_accepted, list_exemptions, tally_rows, total_by_owner
 from .terminal import GREEN, PLAIN, RED, YELLOW, Column, Row
 
 CHANGE_COLUMNS = ("changed", "verdict_before", "value_created_at_before")

@@ -5,6 +5,8 @@ They cannot be sorted then: those that need attention come first, and each group
 
 from collections.abc import Iterator
 
+from rotation_guard.domain.audit.secret_rows import SecretRow, from_record
+
 from .audit_reading import Question, read_part
 from .deployment import Deployment
 from .errors import Unreachable
@@ -13,7 +15,6 @@ from .report import Records
 from .secret_answer import Part, SecretAnswer
 from .secret_filter import SecretFilter
 from .secret_report import csv_columns, csv_rows
-from .secret_rows import SecretRow, from_record
 from .tables import AuditTables, Record
 
 MANY_SECRETS = 50_000

@@ -1,4 +1,4 @@
-"""Formats times, and computes when rows expire."""
+"""Formats and parses times, and computes when rows expire."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,30 @@ def to_iso(time: datetime) -> str:
     """
     # strftime would write the year 33 with two digits.
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def parse_timestamp(value: object) -> datetime:
+    """A timestamp of a file or a table: ISO 8601, in UTC unless it has an offset, or epoch seconds.
+
+    Raises ValueError.
+    """
+    try:
+        if isinstance(value, str):
+            timestamp = datetime.fromisoformat(value.strip())
+            return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, OSError):
+        pass
+    raise ValueError(value)
+
+
+def add_days(start: datetime | None, days: int | None) -> datetime | None:
+    """The date so many days later; None if either is unknown, or if the result is out of range."""
+    try:
+        return None if start is None or days is None else start + timedelta(days=days)
+    except OverflowError:
+        return None
 
 
 def state_entered_at(event: Mapping[str, Any], now: datetime) -> datetime:

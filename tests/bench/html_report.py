@@ -42,10 +42,11 @@ def _render(chosen: str) -> str:
 
         return render_page(page)
     from rotation_guard.cli.formats import render_json
-    from rotation_guard.cli.secret_report import SecretAnswer, build_secret_report
+    from rotation_guard.cli.secret_answer import Part, SecretAnswer
+    from rotation_guard.cli.secret_report import build_secret_report
 
     rows: Any = page.secrets
-    answer = SecretAnswer({"description": page.subject}, page.generated_at, page.at, {}, {}, rows)
+    answer = SecretAnswer([Part({"kind": "file", "description": page.subject})], page.generated_at, page.at, {}, rows)
     return render_json(build_secret_report(answer))
 
 

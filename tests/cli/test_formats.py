@@ -10,9 +10,8 @@ from rich.cells import cell_len
 
 from rotation_guard.cli import errors
 from rotation_guard.cli.formats import Format
-from rotation_guard.cli.provenance import PROVENANCE_COLUMNS
 from rotation_guard.cli.secret_report import CHANGE_COLUMNS
-from rotation_guard.cli.secret_rows import COLUMNS
+from rotation_guard.domain.audit.secret_rows import COLUMNS, PROVENANCE_COLUMNS
 from tests.paths import ROOT
 
 from .conftest import NOW, entry, tags

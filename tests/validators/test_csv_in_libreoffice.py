@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import NOW, entry, tags
 from tests.paths import ROOT
 
-SOFFICE = shutil.which("soffice")
+SOFFICE = shutil.which("soffice") or ""
 NAMES = (
     "=1+1",
     "+1+1",
@@ -31,7 +31,7 @@ OWNER = "=cmd|' /C calc'!A0"
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory) -> Path:
     """The folder of a report that LibreOffice has opened and saved, as CSV and as a workbook."""
-    if SOFFICE is None:
+    if not SOFFICE:
         pytest.skip("no soffice on the PATH: Debian's package libreoffice-calc-nogui has it")
     folder = tmp_path_factory.mktemp("csv")
     listing = json.dumps([entry(name, 40, Tags=tags(owner=OWNER)) for name in NAMES])

@@ -6,13 +6,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from rotation_guard.domain.csv_format import render_csv
+
 from ..audit_reading import Question, read_deployments
 from ..deployment import resolve_deployments
 from ..errors import NEEDS_ATTENTION, UsageError
 from ..evidence.contents import build_contents
 from ..evidence.directory import check_directory, write_evidence
 from ..exemption_report import build_exemption_register
-from ..formats import TEXT_FORMATS, Format, render_csv
+from ..formats import TEXT_FORMATS, Format
 from ..options import (
     TIME_HELP,
     AllStackOutputs,
@@ -163,7 +165,8 @@ EXEMPTIONS = Command(
 
 def _finish_stream(stream: SecretStream, exit_code: bool) -> NoReturn:
     """Write the rows as they are read; the warnings follow, because some are about the rows."""
-    write_stdout(render_csv(stream.records))
+    records = stream.records
+    write_stdout(render_csv(records.columns, records.rows))
     for warning in stream.warnings:
         print_error(f"Warning: {warning}")
     raise typer.Exit(NEEDS_ATTENTION if exit_code and (stream.has_attention or stream.warnings) else 0)

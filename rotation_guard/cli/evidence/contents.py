@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from rotation_guard.domain.csv_format import render_csv
 from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
 from rotation_guard.html_report.render import render_page
 
@@ -13,7 +14,7 @@ from ..chain_reader import ChainReader, TableVerification
 from ..deployment import Deployment
 from ..errors import Unreachable
 from ..exemption_report import build_exemption_register
-from ..formats import render_csv, render_json, render_markdown
+from ..formats import render_json, render_markdown
 from ..hub_reading import is_hub
 from ..page_report import build_page, read_page_history
 from ..report import Report
@@ -36,10 +37,10 @@ def build_contents(
     history = read_page_history(deployments, question.at, question.now)
     files = {
         "report.json": render_json(report),
-        "report.csv": "".join(render_csv(report.csv)),
+        "report.csv": "".join(render_csv(report.csv.columns, report.csv.rows)),
         "report.md": render_markdown(report),
         "report.html": render_page(build_page(answer, history)),
-        "exemptions.csv": "".join(render_csv(register.csv)),
+        "exemptions.csv": "".join(render_csv(register.csv.columns, register.csv.rows)),
     }
     unread = [*history.unreadable]
     runs: list[dict[str, Any]] = []

@@ -1,9 +1,19 @@
 """The settings that secrets are judged by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .age_limits import AgeClass
+
+_SETTING_TEXTS = {
+    "warn_days": "due soon {} days before it",
+    "stuck_hours": "stuck after {} hours",
+    "missed_hours": "late after {} hours",
+    "managed_tag": "tag {}",
+    "schedule_expression": "schedule {}",
+    "history": "history {}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +40,16 @@ class AuditSettings:
             "max_age_classes": [{"class": str(age_class), "days": age_class.days} for age_class in self.classes],
             "managed_tag": managed_tag,
         }
+
+
+def describe_settings(settings: Mapping[str, Any]) -> str:
+    """The limits that secrets were judged by, in one line; what an older release did not record is not there."""
+    limit = settings.get("max_age_days")
+    if limit is None:
+        return "not recorded by this run"
+    classes = [f"{entry['class']} {entry['days']}" for entry in settings.get("max_age_classes") or ()]
+    texts = [
+        f"limit {limit} days{f' ({chr(59).join(classes)})' if classes else ''}",
+        *(text.format(settings[name]) for name, text in _SETTING_TEXTS.items() if settings.get(name) is not None),
+    ]
+    return ", ".join(texts)

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.verdicts import UNKNOWN, Finding
-from rotation_guard.domain.secret import read_version_date
-from rotation_guard.domain.timestamps import to_iso
-
-from .parsing import add_days, parse_timestamp
+from ..secret import read_version_date
+from ..timestamps import add_days, parse_timestamp, to_iso
+from .verdicts import UNKNOWN, Finding
 
 COLUMNS = (
     "secret_name",
@@ -31,6 +29,8 @@ COLUMNS = (
     "exempt_until",
     "exempt_reason",
 )
+PROVENANCE_COLUMNS = ("account_alias", "run_id", "settings", "product_version", "caller_arn", "generated_at")
+"""Further columns of CSV, which has no other place for what a report is based on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotation_guard.domain.audit.exemptions import parse_end
-from rotation_guard.domain.audit.tally import Tally, tally
-from rotation_guard.domain.timestamps import to_iso
-
+from ..timestamps import to_iso
+from .exemptions import parse_end
 from .secret_rows import SecretRow
+from .tally import Tally, tally
 
 
 @dataclass(frozen=True)
