@@ -36,8 +36,8 @@ class RuntimeArgs(TypedDict):
     """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which
     cn-northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -67,6 +67,8 @@ class FunctionArgs(TypedDict):
     """Whether its log group stays in CloudWatch when the function goes from the stack; it does not unless given."""
     runtime: NotRequired[RuntimeArgs]
     """What it has in common with the others."""
+    code: NotRequired[pulumi.Archive]
+    """Its archive, if it is not the one that the functions share."""
 
 
 class WatchedFunctionArgs(TypedDict):
@@ -91,7 +93,8 @@ class Function(pulumi.ComponentResource):
     """The same role, to give it what is known only once the function is there."""
 
     def __init__(self, name: str, args: FunctionArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("rotation-guard:index:Function", name, {**args}, opts)
+        inputs = {field: value for field, value in args.items() if field != "code"}
+        super().__init__("rotation-guard:index:Function", name, inputs, opts)
         runtime = args.get("runtime") or {}
         tags = runtime.get("tags")
         child = ResourceOptions(parent=self)
@@ -132,7 +135,7 @@ class Function(pulumi.ComponentResource):
             name,
             name=role.name,
             description=args["description"],
-            code=lambda_code(),
+            code=args.get("code") or lambda_code(),
             handler=args["handler"],
             runtime=RUNTIME,
             architectures=[ARCHITECTURE],

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rotation_guard.domain.audit.stored_report import PREFIX
 from rotation_guard.domain.evidence.links import HEAD_PREFIX
 from rotation_guard.domain.rotation_event import ROTATION_GUARD
 
@@ -231,6 +232,19 @@ def canary(bus_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Sta
     ]
 
 
+def scheduled_report(status_arn: str, runs_arn: str, bucket_arn: str, topic_arn: str) -> list[Statement]:
+    """Reads the status of secrets and the runs of audits, adds reports to the bucket, and notifies the topic.
+
+    It can neither read, replace nor delete what is in the bucket.
+    """
+    return [
+        allow("dynamodb:Scan", status_arn),
+        allow("dynamodb:Query", runs_arn),
+        allow("s3:PutObject", f"{bucket_arn}/{PREFIX}*"),
+        allow("sns:Publish", topic_arn),
+    ]
+
+
 def state_machine(
     function_arns: list[str], critical_topic_arn: str, incidents_arn: str, key_arn: str | None
 ) -> list[Statement]:
@@ -365,11 +379,23 @@ def written_by_trail(bucket_arn: str, trail_arn: str) -> str:
             f"{bucket_arn}/AWSLogs/{account}/*",
             {"StringEquals": {**source, "s3:x-amz-acl": "bucket-owner-full-control"}},
         ),
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [bucket_arn, f"{bucket_arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        _deny_without_tls(bucket_arn),
     )
+
+
+def used_with_tls(bucket_arn: str) -> str:
+    """Nobody may use the bucket without TLS; who may use it is up to the policies of roles.
+
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html)
+    """
+    return document(_deny_without_tls(bucket_arn))
+
+
+def _deny_without_tls(bucket_arn: str) -> Statement:
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }

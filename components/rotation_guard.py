@@ -23,6 +23,7 @@ from .observability.observability import Observability, ObservabilityArgs
 from .placement import Placement, complain_about_regions, find_placement, find_provider
 from .release import VERSION
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
+from .reports.scheduled_reports import ScheduledReports, ScheduledReportsArgs
 from .settings.component_args import check_later, complain_about_groups, complain_about_value
 from .settings.declarations import select, value_of
 from .settings.validation import EXISTING, refuse_invalid
@@ -85,6 +86,12 @@ class RotationGuardArgs(TypedDict):
     """Who is notified: a list of topic, protocol, endpoint (in this account and Region where it is an ARN), and
     optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn, owners, headers, serviceRegion. Default:
     none."""
+    report_schedule: NotRequired[str]
+    """How often the report is stored as HTML and CSV in a bucket and its headline is sent to the topic reports, as
+    schedule_expression is written; empty is never. Default: none."""
+    report_object_lock_days: NotRequired[int]
+    """Days for which S3 Object Lock keeps each stored report, in governance mode; 0 is off. It cannot be turned off
+    for a bucket, only for reports that are stored later. Default: 0."""
     queue_retention_days: NotRequired[int]
     """Days that the audit queue keeps an event that is not yet recorded. Default: 7."""
     dead_letter_retention_days: NotRequired[int]
@@ -99,11 +106,11 @@ class RotationGuardArgs(TypedDict):
     """Whether the audit puts the status of secrets and the end of each run on the event bus, for a hub. Default:
     false."""
     history_days: NotRequired[int]
-    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
-    0 keeps them forever. Default: 400."""
+    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail
+    and stored reports; 0 keeps them forever. Default: 400."""
     deletion_protection: NotRequired[bool]
-    """Whether AWS refuses to delete the tables, and the bucket of create_trail while it has log files. Default:
-    true."""
+    """Whether AWS refuses to delete the tables, and the buckets of create_trail and of reports while they have
+    files. Default: true."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     remediation_mode: NotRequired[str]
@@ -152,8 +159,8 @@ class RotationGuardArgs(TypedDict):
     """Lambda layer with Powertools for Python; empty for the one that AWS publishes in the Region, which
     cn-northwest-1 lacks. Default: the layer that AWS publishes in the Region."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     canary_schedule: NotRequired[str]
     """How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it
     is not recorded; empty for never. Default: never."""
@@ -228,6 +235,14 @@ class RotationGuard(pulumi.ComponentResource):
     """The group that this schedule is in; None without `canary_schedule`."""
     trail_arn: Output[str] | None
     """The CloudTrail trail that this stack has made; None without `create_trail`."""
+    reports_topic_arn: Output[str] | None
+    """The headline of each stored report; None without `report_schedule`."""
+    reports_bucket_name: Output[str] | None
+    """The bucket of stored reports; None without `report_schedule`."""
+    report_schedule_name: Output[str] | None
+    """The schedule of the reports, in the group of its own name; None without `report_schedule`."""
+    failed_reports_dead_letters_url: Output[str] | None
+    """Reports that could not be started, or failed for good; None without `report_schedule`."""
     dashboard_url: Output[str]
     """The dashboard in the CloudWatch console."""
     version: Output[str]
@@ -359,6 +374,20 @@ class RotationGuard(pulumi.ComponentResource):
             },
             child,
         )
+        reports = None
+        if value_of(args, "report_schedule") and notifications.reports_topic_arn is not None:
+            reports = ScheduledReports(
+                f"{name}-reports",
+                {
+                    **select(args, ScheduledReportsArgs),
+                    **status_table,
+                    "runs_table_name": audit.runs_table_name,
+                    "runs_table_arn": audit.runs_table_arn,
+                    "reports_topic_arn": notifications.reports_topic_arn,
+                    "runtime": runtime,
+                },
+                child,
+            )
         observability = Observability(
             f"{name}-observability",
             {
@@ -380,6 +409,9 @@ class RotationGuard(pulumi.ComponentResource):
                 "undelivered_notices_queue_name": notifications.dead_letters_name,
                 "receiver_rule_names": integrations.rule_names if integrations else {},
                 "undelivered_incidents_queue_name": integrations.dead_letters_name if integrations else None,
+                **({"report": reports.report} if reports else {}),
+                "report_schedule_group_name": reports.schedule_group_name if reports else None,
+                "failed_reports_queue_name": reports.dead_letters_name if reports else None,
             },
             child,
         )
@@ -409,11 +441,17 @@ class RotationGuard(pulumi.ComponentResource):
         self.canary_schedule_name = canary.schedule_name if canary else None
         self.canary_schedule_group_name = canary.schedule_group_name if canary else None
         self.trail_arn = management_trail.trail_arn if management_trail else None
+        self.reports_topic_arn = notifications.reports_topic_arn
+        self.reports_bucket_name = reports.bucket_name if reports else None
+        self.report_schedule_name = reports.schedule_name if reports else None
+        self.failed_reports_dead_letters_url = reports.dead_letters_url if reports else None
         self.dashboard_url = observability.dashboard_url
         self.version = Output.from_input(VERSION)
         self.event_bus_name = Output.from_input(existing.get("event_bus_name", DEFAULT_BUS))
         self.rule_names = events.rule_names
         functions = {"check": audit.check, "writer": trail.writer, **remediation.steps}
+        if reports:
+            functions["report"] = reports.report
         self.function_names = {
             short: Output.from_input(function["function_name"]) for short, function in functions.items()
         }

@@ -194,10 +194,13 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "ListTagsForResource PutBucketTagging TagResource UntagResource",
         ),
         # With deletionProtection off the provider empties the bucket before it deletes it.
-        _grant("s3", f"{BUCKET}/*", "DeleteObject DeleteObjectVersion"),
+        _grant("s3", f"{BUCKET}/*", "BypassGovernanceRetention DeleteObject DeleteObjectVersion"),
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": (
         _grant("s3", BUCKET, "GetLifecycleConfiguration PutLifecycleConfiguration"),
+    ),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": (
+        _grant("s3", BUCKET, "GetBucketObjectLockConfiguration PutBucketObjectLockConfiguration"),
     ),
     "aws:s3/bucketPolicy:BucketPolicy": (_grant("s3", BUCKET, "DeleteBucketPolicy GetBucketPolicy PutBucketPolicy"),),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": (

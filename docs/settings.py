@@ -27,6 +27,7 @@ SOURCES: Mapping[str, str] = {
     "notifications": "notifications/notifications.py",
     "observability": "observability/observability.py",
     "remediation": "remediation/remediation.py",
+    "reports": "reports/scheduled_reports.py",
     "runtime": "function.py",
     "status": "audit/audit_status.py",
     "trail": "audit/audit_trail.py",

@@ -191,6 +191,18 @@ class DemoDatabaseSettings(_FromEnvironment):
 
 
 @dataclass(frozen=True)
+class ScheduledReportSettings(_FromEnvironment):
+    """What a report is read from, where it is stored, and who is notified."""
+
+    status_table_name: str
+    runs_table_name: str
+    reports_bucket_name: str
+    reports_topic_arn: str
+    product_version: str
+    """The release that was deployed, which a report names."""
+
+
+@dataclass(frozen=True)
 class HubRecordSettings(_FromEnvironment):
     """Where a hub records what its members report, for how long, and whom it notifies."""
 

@@ -12,7 +12,7 @@ from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms
 from ..placement import PROVIDER, detects_loops, find_region
 from ..queue import dead_letter_queue
-from ..schedule import schedule_role
+from ..schedule import SCHEDULE_INPUT, build_retry_policy, schedule_role
 from ..settings import age_classes
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
@@ -23,11 +23,6 @@ from ..tag_filter import TagArgs
 from .audit_status import AuditStatus, AuditStatusArgs
 
 CHECK_TIMEOUT_SECONDS = 900
-MINIMUM_RETRY_SECONDS = 60
-"""The least that Scheduler takes as the age of an event."""
-SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
-"""Scheduler puts the time in, the same for every retry of one run, which makes it the run's id
-(https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
 
 
 class ManagedTagArgs(TypedDict):
@@ -96,14 +91,14 @@ class RotationAuditArgs(TypedDict):
     """Whether the audit puts the status of secrets and the end of each run on the event bus, for a hub. Default:
     false."""
     history_days: NotRequired[int]
-    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
-    0 keeps them forever. Default: 400."""
+    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail
+    and stored reports; 0 keeps them forever. Default: 400."""
     deletion_protection: NotRequired[bool]
-    """Whether AWS refuses to delete the tables, and the bucket of create_trail while it has log files. Default:
-    true."""
+    """Whether AWS refuses to delete the tables, and the buckets of create_trail and of reports while they have
+    files. Default: true."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -134,6 +129,8 @@ class RotationAudit(pulumi.ComponentResource):
     """One row per secret: what is true now."""
     runs_table_name: Output[str]
     """One row per run."""
+    runs_table_arn: Output[str]
+    """The same table, for the policies of those who read it."""
     dead_letters_url: Output[str]
     """Runs that could not be started, or failed for good."""
     dead_letters_name: Output[str]
@@ -225,7 +222,7 @@ class RotationAudit(pulumi.ComponentResource):
                 "role_arn": role.arn,
                 "input": json.dumps(SCHEDULE_INPUT),
                 "dead_letter_config": {"arn": dead_letters.arn},
-                "retry_policy": _retry_policy(shortest_period_seconds(expression)),
+                "retry_policy": build_retry_policy(shortest_period_seconds(expression)),
             },
             # Scheduler checks at creation that it may assume the role.
             opts=ResourceOptions(parent=self, depends_on=[permitted]),
@@ -238,6 +235,7 @@ class RotationAudit(pulumi.ComponentResource):
         self.table_name = audit.name
         self.status_table_name = Output.from_input(status_name)
         self.runs_table_name = runs.name
+        self.runs_table_arn = runs.arn
         self.dead_letters_url = dead_letters.url
         self.dead_letters_name = dead_letters.name
         # For Observability, in the same program.
@@ -263,13 +261,3 @@ def _find_status(
 def _window(minutes: int) -> scheduler.ScheduleFlexibleTimeWindowArgsDict:
     """Off at 0, which is not the same as a window of no length: Scheduler refuses that."""
     return {"mode": "FLEXIBLE", "maximum_window_in_minutes": minutes} if minutes else {"mode": "OFF"}
-
-
-def _retry_policy(period_seconds: int) -> scheduler.ScheduleTargetRetryPolicyArgsDict:
-    """Retries until half the period is over, so that no run is still being tried when the next one starts.
-
-    Scheduler's own default is a day and 185 attempts. Where even its minimum would reach into the next period there
-    are no retries: the next run is the retry.
-    """
-    age = min(86_400, max(MINIMUM_RETRY_SECONDS, period_seconds // 2))
-    return {"maximum_event_age_in_seconds": age, "maximum_retry_attempts": 10 if age < period_seconds else 0}

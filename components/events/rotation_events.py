@@ -56,8 +56,8 @@ class RotationEventsArgs(TypedDict):
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Rules for other events: a list of name, eventPattern and to (failures, audit or both). Default: none."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     canary_schedule: NotRequired[str]
     """How often an event is sent through the rules to the audit trail, such as rate(1 day): an alarm rings when it
     is not recorded; empty for never. Default: never."""

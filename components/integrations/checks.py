@@ -38,7 +38,7 @@ def complain_about_receiver(entry: Mapping[str, Any], format_key: KeyFormatter) 
     protocol = entry["protocol"]
     topics = RECEIVERS[protocol].topics
     if entry["topic"] not in topics:
-        reason = "which has incidents alone" if entry["topic"] == "failures" else "as others repair themselves"
+        reason = "as others repair themselves" if entry["topic"] == "remediation" else "which has incidents alone"
         yield ".topic" + must_be(f"{' or '.join(topics)} for protocol {protocol}, {reason}", entry["topic"])
     raw = entry.get("raw_message_delivery")
     if raw is not None:

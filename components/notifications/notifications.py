@@ -13,11 +13,12 @@ from ..placement import WITH_ARN, require_same_place
 from ..queue import dead_letter_queue
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
+from ..settings.validation import InvalidSettings
 from .endpoints import SNS_PROTOCOLS
 from .filter_policies import choose_filter_scope
 from .protocols import refuse_others
 from .subscription_names import NAMES_OUTPUT, RenameCheck, list_aliases, name_subscription
-from .topics import TOPICS
+from .topics import REPORTS, TOPICS, complain_about_reports
 
 ALARMS = "alarms"
 """The topic of alarms where the others are encrypted with a customer key."""
@@ -29,7 +30,7 @@ class SubscriptionArgs(TypedDict):
     """One subscriber of one topic."""
 
     topic: str
-    """`failures`, `remediation` or `critical`."""
+    """`failures`, `remediation` or `critical`, or with `report_schedule` `reports`."""
     protocol: str
     """What SNS speaks to the endpoint: http, https, email, email-json, sms, sqs, lambda, application or firehose. Or
     slack, teams, pagerduty or webhook, which EventBridge sends the incidents of the topic to."""
@@ -70,11 +71,14 @@ class NotificationsArgs(TypedDict):
     """Who is notified: a list of topic, protocol, endpoint (in this account and Region where it is an ARN), and
     optionally name, rawMessageDelivery, filterPolicy, subscriptionRoleArn, owners, headers, serviceRegion. Default:
     none."""
+    report_schedule: NotRequired[str]
+    """How often the report is stored as HTML and CSV in a bucket and its headline is sent to the topic reports, as
+    schedule_expression is written; empty is never. Default: none."""
     dead_letter_retention_days: NotRequired[int]
     """Days that dead letters are kept, not less than queue_retention_days. Default: 14."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""
@@ -114,6 +118,8 @@ class Notifications(pulumi.ComponentResource):
     """Notices that could not be delivered; None where no subscriber has dead letters."""
     dead_letters_name: Output[str] | None
     """The same queue, for alarms."""
+    reports_topic_arn: Output[str] | None
+    """The headline of each stored report; None without `report_schedule`."""
     topic_names: Mapping[str, Output[str]]
     """The topics by short names, for alarms."""
 
@@ -121,6 +127,9 @@ class Notifications(pulumi.ComponentResource):
         args = read_args(args, NotificationsArgs, "Notifications", name)
         subscriptions = value_of(args, "subscriptions")
         refuse_others(subscriptions, SNS_PROTOCOLS, "Notifications")
+        has_reports = bool(value_of(args, "report_schedule"))
+        if complaints := list(complain_about_reports(subscriptions, has_reports, str)):
+            raise InvalidSettings(complaints)
         check = RenameCheck(name, subscriptions)
         super().__init__("rotation-guard:index:Notifications", name, {**args}, _checked(check, subscriptions, opts))
         child = ResourceOptions(parent=self)
@@ -131,7 +140,7 @@ class Notifications(pulumi.ComponentResource):
         given = {topic: arguments[f"{topic}_topic_arn"] for topic in TOPICS if f"{topic}_topic_arn" in args}
         own = {
             topic: sns.Topic(f"{name}-{topic}", kms_master_key_id=key, tags=tags, opts=child)
-            for topic in TOPICS
+            for topic in (*TOPICS, *([REPORTS] if has_reports else []))
             if topic not in given
         }
         if key is not None:
@@ -159,6 +168,7 @@ class Notifications(pulumi.ComponentResource):
         self.failures_topic_arn = topics["failures"]
         self.remediation_topic_arn = topics["remediation"]
         self.critical_topic_arn = topics["critical"]
+        self.reports_topic_arn = topics.get(REPORTS)
         self.alarms_topic_arn = topics.get(ALARMS, topics["critical"])
         # An ARN ends with the topic's name (https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html).
         self.topic_names = {topic: arn.apply(lambda text: text.rpartition(":")[2]) for topic, arn in topics.items()}
@@ -170,6 +180,7 @@ class Notifications(pulumi.ComponentResource):
                 "remediation_topic_arn": self.remediation_topic_arn,
                 "critical_topic_arn": self.critical_topic_arn,
                 "alarms_topic_arn": self.alarms_topic_arn,
+                "reports_topic_arn": self.reports_topic_arn,
                 "dead_letters_url": self.dead_letters_url,
                 "dead_letters_name": self.dead_letters_name,
                 "topic_names": self.topic_names,
@@ -333,6 +344,7 @@ _PUBLISHERS: Mapping[str, Callable[[Output[str]], Output[str]]] = {
     "failures": lambda arn: arn.apply(iam_policies.published_by_events),
     "remediation": _by_roles,
     "critical": _by_roles_and_alarms,
+    REPORTS: _by_roles,
     ALARMS: _by_alarms,
 }
 """Who may publish to each topic."""

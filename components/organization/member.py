@@ -47,8 +47,8 @@ class MemberArgs(TypedDict):
     """Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this
     project. Default: the runbook of this project."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""

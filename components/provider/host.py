@@ -28,6 +28,7 @@ from ..organization.member import Member
 from ..placement import find_placement, find_provider
 from ..release import VERSION
 from ..remediation.remediation import Remediation
+from ..reports.scheduled_reports import ScheduledReports
 from ..rotation_guard import RotationGuard
 from ..settings.cross_field import CROSS_FIELD_CHECKS
 from ..settings.declarations import SETTINGS
@@ -54,6 +55,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     RotationAudit,
     RotationCanary,
     RotationEvents,
+    ScheduledReports,
 )
 """What the plugin offers: the whole product, each component that it consists of, and what joins many accounts."""
 

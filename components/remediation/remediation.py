@@ -92,11 +92,11 @@ class RemediationArgs(TypedDict):
     dead_letter_retention_days: NotRequired[int]
     """Days that dead letters are kept, not less than queue_retention_days. Default: 14."""
     history_days: NotRequired[int]
-    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail;
-    0 keeps them forever. Default: 400."""
+    """Days until rows of the audit, the audit trail and closed incidents expire, and the log files of create_trail
+    and stored reports; 0 keeps them forever. Default: 400."""
     deletion_protection: NotRequired[bool]
-    """Whether AWS refuses to delete the tables, and the bucket of create_trail while it has log files. Default:
-    true."""
+    """Whether AWS refuses to delete the tables, and the buckets of create_trail and of reports while they have
+    files. Default: true."""
     log_retention_days: NotRequired[int]
     """Days that logs are kept, one of the periods that CloudWatch Logs offers. Default: 90."""
     remediation_mode: NotRequired[str]
@@ -137,8 +137,8 @@ class RemediationArgs(TypedDict):
     """Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this
     project. Default: the runbook of this project."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key for topics, queues and the log files of create_trail; empty leaves topics unencrypted,
-    queues to SSE-SQS and log files to SSE-S3. Default: none."""
+    """Customer managed key for topics, queues, stored reports and the log files of create_trail; empty leaves topics
+    unencrypted, queues to SSE-SQS and files to SSE-S3. Default: none."""
     tags: NotRequired[Mapping[str, str]]
     """Tags for every resource that supports them, at most 45, with keys that differ in more than case. Default:
     none."""

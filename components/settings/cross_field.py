@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..notifications.topics import complain_about_reports
 from . import age_classes, schedule_expression
 from .audit import MOST_FLEXIBLE_MINUTES, check_age_classes, check_managed_tag, check_schedule
 from .checks import CrossFieldCheck, KeyFormatter, format_value, is_integer, known_strings
@@ -87,10 +88,20 @@ def check_listed_length(
         )
 
 
+def check_reports_topic(
+    args: Mapping[str, Any], format_key: KeyFormatter, secret_settings: frozenset[str]
+) -> Iterator[str]:
+    """Only what a schedule stores is sent to the topic of reports; neither message repeats a value."""
+    yield from complain_about_reports(
+        value_of(args, "subscriptions"), bool(value_of(args, "report_schedule")), format_key
+    )
+
+
 CROSS_FIELD_CHECKS: tuple[CrossFieldCheck, ...] = (
     check_flexible_window,
     check_retention_order,
     check_unreachable_classes,
     check_listed_length,
+    check_reports_topic,
 )
 """What settings require of each other."""

@@ -39,7 +39,7 @@ _DECLARED = (
         "UTC",
         audit.check_timezone,
         "Time zone of a cron(...) schedule, an IANA name such as Europe/Berlin",
-        ("audit", "canary"),
+        ("audit", "canary", "reports"),
     ),
     Setting(
         "schedule_flexible_minutes",
@@ -111,6 +111,26 @@ _DECLARED = (
         ("hub", "integrations", "notifications"),
     ),
     Setting(
+        "report_schedule",
+        "Reports",
+        "str",
+        "",
+        audit.check_optional_schedule,
+        "How often the report is stored as HTML and CSV in a bucket and its headline is sent to the topic reports, as "
+        "scheduleExpression is written; empty is never",
+        ("notifications", "reports"),
+    ),
+    Setting(
+        "report_object_lock_days",
+        "Reports",
+        "int",
+        0,
+        IntegerBetween(0, MAX_LIMIT_DAYS),
+        "Days for which S3 Object Lock keeps each stored report, in governance mode; 0 is off. It cannot be turned off "
+        "for a bucket, only for reports that are stored later",
+        ("reports",),
+    ),
+    Setting(
         "queue_retention_days",
         "Retention",
         "int",
@@ -126,7 +146,7 @@ _DECLARED = (
         14,
         _QUEUE_DAYS,
         "Days that dead letters are kept, not less than queueRetentionDays",
-        ("audit", "events", "hub", "integrations", "member", "notifications", "remediation", "trail"),
+        ("audit", "events", "hub", "integrations", "member", "notifications", "remediation", "reports", "trail"),
     ),
     Setting(
         "max_overdue",
@@ -162,9 +182,9 @@ _DECLARED = (
         "int",
         400,
         IntegerBetween(0, MAX_LIMIT_DAYS),
-        "Days until rows of the audit, the audit trail and closed incidents expire, and the log files of createTrail; "
-        "0 keeps them forever",
-        ("audit", "hub", "management_trail", "remediation", "trail"),
+        "Days until rows of the audit, the audit trail and closed incidents expire, and the log files of createTrail "
+        "and stored reports; 0 keeps them forever",
+        ("audit", "hub", "management_trail", "remediation", "reports", "trail"),
         read_by=("check", "end", "record", "writer"),
     ),
     Setting(
@@ -173,8 +193,8 @@ _DECLARED = (
         "bool",
         True,
         true_or_false,
-        "Whether AWS refuses to delete the tables, and the bucket of createTrail while it has log files",
-        ("audit", "hub", "management_trail", "remediation", "status", "trail"),
+        "Whether AWS refuses to delete the tables, and the buckets of createTrail and of reports while they have files",
+        ("audit", "hub", "management_trail", "remediation", "reports", "status", "trail"),
     ),
     Setting(
         "log_retention_days",
@@ -366,11 +386,11 @@ _DECLARED = (
         "pulumi.Input[str]",
         None,
         stack.arn_of("kms", r"key/[\w-]+", "a KMS key, not of an alias"),
-        "Customer managed key for topics, queues and the log files of createTrail; empty leaves topics unencrypted, "
-        "queues to SSE-SQS and log files to SSE-S3",
+        "Customer managed key for topics, queues, stored reports and the log files of createTrail; empty leaves topics "
+        "unencrypted, queues to SSE-SQS and files to SSE-S3",
         (
             *("audit", "canary", "events", "hub", "integrations", "management_trail", "member"),
-            *("notifications", "remediation", "runtime", "trail"),
+            *("notifications", "remediation", "reports", "runtime", "trail"),
         ),
         may_be_output=True,
     ),

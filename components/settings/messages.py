@@ -12,7 +12,7 @@ from ..integrations.receivers import RECEIVERS, SECRET_FIELDS
 from ..notifications.endpoints import RAW_DELIVERY, SNS_PROTOCOLS, endpoint_complaint, normalize_endpoint
 from ..notifications.filter_policies import choose_filter_scope, complain_about_filter
 from ..notifications.subscription_names import name_subscription
-from ..notifications.topics import TOPICS
+from ..notifications.topics import REPORTS, TOPICS
 from .checks import KeyFormatter, check_entries, format_value, is_role_arn, must_be, true_or_false
 
 _EXTRA_RULE_NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
@@ -40,8 +40,8 @@ def check_subscriptions(format_key: KeyFormatter, value: Any) -> Iterator[str]:
         yield from (path + problem for problem in problems)
         if entry is None:
             continue
-        if entry["topic"] not in TOPICS:
-            yield f"{path}.topic" + must_be(f"one of {', '.join(TOPICS)}", entry["topic"])
+        if entry["topic"] not in (*TOPICS, REPORTS):
+            yield f"{path}.topic" + must_be(f"one of {', '.join((*TOPICS, REPORTS))}", entry["topic"])
         complaints = list(_delivery(entry, format_key))
         yield from (path + complaint for complaint in complaints)
         if not complaints and entry["protocol"] in RECEIVERS:

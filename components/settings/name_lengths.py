@@ -37,6 +37,7 @@ LONGEST_ENDS = {
     "RotationAudit": (ROLE, "-schedule"),
     "RotationCanary": (ROLE, ""),
     "RotationEvents": (RULE, "-service"),
+    "ScheduledReports": (ROLE, "-schedule"),
 }
 """Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A
 ManagementTrail cuts and rewrites its name for its bucket."""

@@ -9,7 +9,7 @@ from .checks import Check
 
 ALL = (
     *("audit", "canary", "demo", "events", "hub", "integrations", "management_trail", "member", "notifications"),
-    *("observability", "remediation", "runtime", "status", "trail"),
+    *("observability", "remediation", "reports", "runtime", "status", "trail"),
 )
 """Every component that takes settings, and what their functions have in common."""
 

@@ -15,10 +15,11 @@ from rotation_guard.domain.audit.run import (
 from rotation_guard.domain.timestamps import to_iso
 
 from .clients import client
-from .items import from_item, to_item
+from .items import from_item, to_item, with_plain_numbers
 from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"})
+READING_ACTIONS = frozenset({"dynamodb:Query"})
 _IS_HOLDER = "holder = :me"
 _CAN_START = "attribute_not_exists(run_id) OR attribute_exists(finished_at) OR holder = :me OR lease_until < :now"
 _CAN_CONTINUE = (
@@ -41,6 +42,8 @@ _OUTCOME_FIELDS = (
 """Attributes that a restarted run removes. Its discrepancies stay, because it cannot find them again."""
 _MIN_SCHEDULED_RUNS = 10
 """Minimum number of earlier scheduled runs to read: some may be unfinished or incomplete."""
+_RUNS_OF_REPORT = 50
+"""Runs among which the last complete one is searched for."""
 _RETRY_WINDOW = timedelta(hours=1)
 """How long after its end a run that starts again is a retry by Lambda, and not a new run."""
 _SCHEDULED_IDS = ("20", "21")
@@ -129,6 +132,16 @@ class AuditRuns:
             runs += self._query_between(first, last)
         earlier = [run for run in runs if run["run_id"] != run_id and run["started_at"] <= to_iso(started_at)]
         return sorted(earlier, key=lambda run: run["started_at"], reverse=True)
+
+    def list_recent(self, now: datetime) -> list[dict[str, Any]]:
+        """The runs that a report is based on, newest first, with plain numbers."""
+        return with_plain_numbers(self.list_earlier("", now, scheduled=_RUNS_OF_REPORT))
+
+    def find_last_complete(self, first: datetime, last: datetime) -> dict[str, Any] | None:
+        """The last complete scheduled run of a span of time, with plain numbers; None if its newest few have none."""
+        runs = self._query_between(to_iso(first), to_iso(last), Limit=_MIN_SCHEDULED_RUNS)
+        complete = (run for run in runs if run.get("complete") and run.get("finished_at"))
+        return with_plain_numbers(next(complete, None))
 
     def _query_between(self, first: str, last: str, **options: Any) -> list[dict[str, Any]]:
         position: dict[str, Any] = {}

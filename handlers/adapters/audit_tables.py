@@ -10,10 +10,11 @@ from rotation_guard.domain.timestamps import to_iso
 
 from .batches import Batches
 from .clients import client
-from .items import from_item, to_item
+from .items import from_item, to_item, with_plain_numbers
 from .row_updates import update_row
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
+READING_ACTIONS = frozenset({"dynamodb:Scan"})
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 NOTE_SECONDS = 3
 """Maximum duration of `note`: one attempt of 2 s to connect and 2 s to read."""
@@ -71,6 +72,23 @@ class AuditTables:
         update_row(
             self._status, to_item({"secret_name": secret_name}), changes, remove=("attention", "attention_since")
         )
+
+
+class StatusTable:
+    """The status table, for whoever reads all of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def read_all(self) -> Iterator[dict[str, Any]]:
+        """The current status of every secret that is still listed, a page at a time, with plain numbers."""
+        pages = (
+            client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self._name, FilterExpression="attribute_not_exists(gone_since)")
+        )
+        for page in pages:
+            yield from (with_plain_numbers(from_item(stored)) for stored in page["Items"])
 
 
 class EventNotes:

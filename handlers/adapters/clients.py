@@ -36,6 +36,8 @@ _CLIENT_CONFIG = Config(
 _SERVICE_CONFIGS = {
     # Lambda responds once the change of a configuration is made.
     "lambda": _CLIENT_CONFIG.merge(Config(read_timeout=10)),
+    # A report of many secrets has some 100 MB.
+    "s3": _CLIENT_CONFIG.merge(Config(read_timeout=20)),
     # UpdateService has no idempotency key, so a call whose response was lost must not be repeated blindly.
     "ecs": _CLIENT_CONFIG.merge(Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})),
 }

@@ -1,6 +1,7 @@
 """Converts rows to and from DynamoDB's attribute values."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -29,6 +30,15 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     boto3's deserializer is as slow, so strings bypass it here too, also those in lists and maps.
     """
     return {name: _to_plain(value) for name, value in item.items()}
+
+
+def with_plain_numbers(value: Any) -> Any:
+    """The same with integers and floats for Decimals, which neither a time span nor JSON takes."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: with_plain_numbers(inner) for name, inner in value.items()}
+    return [with_plain_numbers(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _to_plain(value: Mapping[str, Any]) -> Any:

@@ -1,8 +1,10 @@
 """Publishes notifications to SNS topics."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from rotation_guard.domain.audit.stored_report import ReportNotice
 from rotation_guard.domain.remediation.notifications import Notification
 
 from .clients import client
@@ -26,12 +28,24 @@ class Topic:
 
     def publish(self, notification: Notification) -> str:
         """Publish to all subscribers, in the form of their protocol, and return the message id."""
+        return self._publish(notification.subject, build_messages(notification), build_attributes(notification))
+
+    def publish_report(self, notice: ReportNotice) -> str:
+        """Publish the notice about a report in the same forms, and return the message id.
+
+        The attribute `attention` is `yes` or `no`: whether a secret needs attention, or the report is unreliable.
+        """
+        needs_attention = notice.payload["attention"] or notice.payload["warnings"]
+        attributes = {"attention": {"DataType": "String", "StringValue": "yes" if needs_attention else "no"}}
+        return self._publish(notice.subject, build_report_messages(notice), attributes)
+
+    def _publish(self, subject: str, messages: Mapping[str, str], attributes: Mapping[str, Any]) -> str:
         response = self._sns.publish(
             TopicArn=self._arn,
-            Subject=notification.subject,
-            Message=json.dumps(build_messages(notification)),
+            Subject=subject,
+            Message=json.dumps(messages),
             MessageStructure="json",
-            MessageAttributes=build_attributes(notification),
+            MessageAttributes=attributes,
         )
         return response["MessageId"]
 
@@ -43,12 +57,16 @@ def build_messages(notification: Notification) -> dict[str, str]:
     (https://docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html).
     """
     document = json.dumps({**notification.payload, "text": notification.text})
-    return {
-        "default": notification.text,
-        "email": notification.text,
-        "sms": build_text_message(notification),
-        **dict.fromkeys(PROGRAM_PROTOCOLS, document),
-    }
+    return _build_messages(notification.text, build_text_message(notification), document)
+
+
+def build_report_messages(notice: ReportNotice) -> dict[str, str]:
+    """The same of a report; SMS gets the subject."""
+    return _build_messages(notice.text, notice.subject, json.dumps({**notice.payload, "text": notice.text}))
+
+
+def _build_messages(text: str, line: str, document: str) -> dict[str, str]:
+    return {"default": text, "email": text, "sms": line, **dict.fromkeys(PROGRAM_PROTOCOLS, document)}
 
 
 def build_attributes(notification: Notification) -> dict[str, dict[str, Any]]:

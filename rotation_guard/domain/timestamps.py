@@ -52,3 +52,12 @@ def state_entered_at(event: Mapping[str, Any], now: datetime) -> datetime:
     """
     entered_at = event.get("entered_at")
     return datetime.fromisoformat(entered_at) if isinstance(entered_at, str) else now
+
+
+def read_scheduled_time(event: object, now: datetime) -> datetime:
+    """The time that Scheduler's schedule was for, from the event of an invocation; `now` for any other event."""
+    scheduled = event.get("scheduled_time") if isinstance(event, Mapping) else None
+    try:
+        return parse_timestamp(scheduled) if isinstance(scheduled, str) else now
+    except ValueError:
+        return now

@@ -15,7 +15,11 @@ TARGETS = [
     f"arn:aws:ssm:{HERE}:document/restart",
 ]
 """One restart target of each kind; the dev stack has none."""
-EVERYTHING = {"restartTargets": TARGETS, "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"]}
+EVERYTHING = {
+    "reportSchedule": "rate(1 day)",
+    "restartTargets": TARGETS,
+    "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"],
+}
 """Settings with which the dev stack has every function with all its permissions."""
 
 
@@ -28,7 +32,10 @@ def dev():
 @pytest.fixture(scope="session")
 def whole():
     """The dev stack with everything configured: every function, with all its permissions."""
-    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in EVERYTHING.items()}
+    config = {
+        f"rotation-guard:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in EVERYTHING.items()
+    }
     return deploy_program({**stack_config("dev"), **config}, stack="dev")
 
 

@@ -29,10 +29,12 @@ SETTINGS = {
     "handlers.remediation.notify.handler": environment.RemediationNotifySettings,
     "handlers.organization.record.handler": environment.HubRecordSettings,
     "handlers.organization.redeliver.handler": environment.RedeliverSettings,
+    "handlers.reports.report.handler": environment.ScheduledReportSettings,
     "handlers.demo.rotation.handler": environment.DemoDatabaseSettings,
     "handlers.demo.probe.handler": environment.DemoDatabaseSettings,
 }
 ENTRY_POINTS = sorted(SETTINGS)
+REPORT = "handlers.reports.report.handler"
 IMPORT_SCRIPT = """
 import json, os, sys, importlib
 import boto3, botocore.session, aws_lambda_powertools
@@ -77,7 +79,8 @@ print(json.dumps({"callable": callable_, "read": read, "created": created, "pulu
 def import_report(functions, tmp_path_factory):
     """Reports what happened when every entry point was imported from the archive alone, as in Lambda."""
     root = tmp_path_factory.mktemp("archive")
-    for name, path in functions[0][1].inputs["code"].items():
+    # The function of reports has everything that the others have, and more.
+    for name, path in function_of(functions, REPORT).inputs["code"].items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(path.read_bytes())
     process = subprocess.run(  # -I: only the archive can be imported, nothing else in this repository
@@ -106,13 +109,27 @@ def test_every_function_of_the_stack_is_tested_here(functions):
 
 
 def test_every_function_runs_the_same_archive_of_handlers_and_the_domain(functions):
-    archives = [function.inputs["code"] for _, function in functions]
+    archives = [function.inputs["code"] for name, function in functions if name != REPORT]
     folders = (ROOT / "handlers", ROOT / "rotation_guard" / "domain")
     sources = {path.relative_to(ROOT).as_posix() for folder in folders for path in folder.rglob("*.py")}
 
     assert all(archive == archives[0] for archive in archives)
     assert set(archives[0]) == {*sources, "rotation_guard/__init__.py"}
     assert len(sources) > 10
+
+
+def test_only_the_function_of_reports_has_what_renders_html(functions):
+    report, others = function_of(functions, REPORT).inputs["code"], functions[0][1].inputs["code"]
+
+    added = {path for path in report if path not in others}
+    assert set(others) < set(report)
+    assert {path.partition("/")[0] for path in added} == {"jinja2", "markupsafe", "svg", "rotation_guard"}
+    assert {path.rpartition("/")[0] for path in added if path.startswith("rotation_guard")} == {
+        "rotation_guard/html_report",
+        "rotation_guard/html_report/templates",
+    }
+    # A compiled part would be for the machine that deploys, and not for Lambda's.
+    assert {path.rpartition(".")[2] for path in added} == {"py", "html", "css", "js"}
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

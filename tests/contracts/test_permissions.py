@@ -30,6 +30,7 @@ SCENARIOS = (
     "tests/handlers/organization/test_record.py::test_a_transition_is_published_to_its_topics_once[held-topics4]",
     "tests/handlers/organization/test_record.py::test_the_latest_status_wins_in_every_order[order0]",
     "tests/handlers/organization/test_redeliver.py::test_an_event_arrives_wrapped_under_a_source_that_anyone_may_use",
+    "tests/handlers/reports/test_report.py::test_the_report_is_stored_as_html_and_csv_and_its_headline_sent",
     "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
     "tests/handlers/demo/test_rotation.py::test_no_password_is_ever_logged",
 )

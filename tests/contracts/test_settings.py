@@ -21,6 +21,7 @@ COMPONENTS = {
     "audit": "RotationAudit",
     "canary": "RotationCanary",
     "demo": "DemoSecrets",
+    "reports": "ScheduledReports",
     "events": "RotationEvents",
     "hub": "Hub",
     "integrations": "Integrations",

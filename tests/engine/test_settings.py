@@ -25,6 +25,13 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "managedTag": "update Function",
     "subscriptions": "create TopicSubscription, delete TopicSubscription, create Queue, create QueuePolicy, "
     "create MetricAlarm, update CompositeAlarm, update Dashboard",
+    "reportSchedule": "create Bucket, create BucketLifecycleConfiguration, create BucketPolicy, "
+    "create BucketPublicAccessBlock, create BucketServerSideEncryptionConfiguration, create BucketVersioning, "
+    "create Function, create FunctionEventInvokeConfig, create LogGroup, create MetricAlarm, create Queue, "
+    "create Role, create RolePolicy, create Schedule, create ScheduleGroup, create Topic, create TopicPolicy, "
+    "update CompositeAlarm, update Dashboard",
+    # Without a schedule there is no bucket.
+    "reportObjectLockDays": "",
     "queueRetentionDays": "update Queue",
     "deadLetterRetentionDays": "update Queue",
     "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",
@@ -69,6 +76,9 @@ VALUES = {to_camel_case(name): value for name, value in EVERYTHING.items()} | FI
 DEMO = ("Secret", "SecretVersion", "SecretRotation", "Parameter")
 GO_WITH_THEIR_SETTING = {
     "Bucket rotation-guard-management-trail",
+    "Bucket rotation-guard-reports",
+    "Queue rotation-guard-reports-dead-letters",
+    "Topic rotation-guard-reports",
     # The only subscription that has dead letters, and the topic that a customer key brings.
     "TopicSubscription rotation-guard-failures-sqs-5cb3965f",
     "Queue rotation-guard-dead-letters",

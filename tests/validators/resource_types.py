@@ -393,6 +393,24 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
             },
         },
     ),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": (
+        "aws:s3/bucket:Bucket",
+        "bucket",
+        {
+            "rule": lambda rule: {
+                "ObjectLockEnabled": True,
+                "ObjectLockConfiguration": {
+                    "ObjectLockEnabled": "Enabled",
+                    "Rule": {
+                        "DefaultRetention": {
+                            "Mode": rule["defaultRetention"]["mode"],
+                            "Days": rule["defaultRetention"]["days"],
+                        }
+                    },
+                },
+            },
+        },
+    ),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": (
         "aws:s3/bucket:Bucket",
         "bucket",

@@ -38,7 +38,9 @@ def _delete_bucket(aws: Aws, bucket: CreatedResource) -> None:
     s3 = aws.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket.id):
         for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            s3.delete_object(Bucket=bucket.id, Key=version["Key"], VersionId=version["VersionId"])
+            s3.delete_object(
+                Bucket=bucket.id, Key=version["Key"], VersionId=version["VersionId"], BypassGovernanceRetention=True
+            )
     s3.delete_bucket(Bucket=bucket.id)
 
 
@@ -67,7 +69,8 @@ def _put_encryption(s3: Any, inputs: Inputs) -> None:
         {
             "ApplyServerSideEncryptionByDefault": select_inputs(
                 rule[default], SSEAlgorithm="sseAlgorithm", KMSMasterKeyID="kmsMasterKeyId"
-            )
+            ),
+            **select_inputs(rule, BucketKeyEnabled="bucketKeyEnabled"),
         }
         for rule in inputs["rules"]
     ]
@@ -77,6 +80,13 @@ def _put_encryption(s3: Any, inputs: Inputs) -> None:
 def _put_versioning(s3: Any, inputs: Inputs) -> None:
     s3.put_bucket_versioning(
         Bucket=inputs["bucket"], VersioningConfiguration=to_api_case(inputs["versioningConfiguration"])
+    )
+
+
+def _put_object_lock(s3: Any, inputs: Inputs) -> None:
+    s3.put_object_lock_configuration(
+        Bucket=inputs["bucket"],
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": to_api_case(inputs["rule"])},
     )
 
 
@@ -148,6 +158,7 @@ ENTRIES = (
             "bucket",
             "rules.applyServerSideEncryptionByDefault.sseAlgorithm",
             "rules.applyServerSideEncryptionByDefault.kmsMasterKeyId",
+            "rules.bucketKeyEnabled",
         ),
         _bucket_part(_put_encryption),
     ),
@@ -168,6 +179,11 @@ ENTRIES = (
             "rules.abortIncompleteMultipartUpload.daysAfterInitiation",
         ),
         _bucket_part(_put_lifecycle),
+    ),
+    Entry(
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        supported_inputs("bucket", "rule.defaultRetention.mode", "rule.defaultRetention.days"),
+        _bucket_part(_put_object_lock),
     ),
     Entry("aws:s3/bucketPolicy:BucketPolicy", supported_inputs("bucket", "policy"), _bucket_part(_put_policy)),
     Entry(

@@ -1,13 +1,11 @@
 """Links to the AWS console and the runbook."""
 
-import re
 from urllib.parse import quote
 
-from ..consoles import CONSOLES
+from ..consoles import find_console
 from ..rotation_event import secret_name_of
 from .incidents import Outcome
 
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d")
 _ANCHORS = {
     Outcome.RECOVERED_BY_AWS: "recovered-by-aws",
     Outcome.RECOVERED_BY_RETRY: "recovered-by-retry",
@@ -27,7 +25,7 @@ _ANCHORS = {
 
 def build_secret_link(secret_arn: str) -> str:
     """The secret in the console; empty if the ARN is not in a known partition."""
-    host, region = _find_console(secret_arn)
+    host, region = find_console(secret_arn)
     if not host:
         return ""
     return f"{host}/secretsmanager/secret?name={quote(secret_name_of(secret_arn), safe='')}&region={region}"
@@ -40,14 +38,14 @@ def build_log_link(function_arn: str, log_group: str) -> str:
     (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/WhatIsCloudWatchLogs.html documents no format: this is
     the form of the console's own addresses).
     """
-    host, region = _find_console(function_arn)
+    host, region = find_console(function_arn)
     group = quote(quote(log_group, safe=""), safe="").replace("%", "$")
     return f"{host}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}" if host else ""
 
 
 def build_execution_link(execution: str) -> str:
     """The execution in the console; empty if the ARN is not in a known partition."""
-    host, region = _find_console(execution)
+    host, region = find_console(execution)
     return f"{host}/states/home?region={region}#/v2/executions/details/{quote(execution, safe=':')}" if host else ""
 
 
@@ -58,10 +56,3 @@ def build_runbook_link(runbook_url: str, topic: str) -> str:
     """
     anchor = _ANCHORS.get(topic)
     return f"{runbook_url}#{anchor}" if runbook_url and anchor and "#" not in runbook_url else runbook_url
-
-
-def _find_console(arn: str) -> tuple[str, str]:
-    """The console's URL and Region for an ARN; validated, so that no other text becomes part of a host name."""
-    _, partition, _, region, *_ = (*arn.split(":"), "", "", "", "")
-    host = CONSOLES.get(partition)
-    return (f"https://{region}.{host}", region) if host and _REGION.fullmatch(region) else ("", "")

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from components.events.management_trail import ManagementTrail, name_bucket_prefix
+from components.bucket import name_bucket_prefix
+from components.events.management_trail import BUCKET_PREFIX, ManagementTrail
 from local.check_own_stack import read_resources
 from policies.model.evaluation import check
 
@@ -128,7 +129,7 @@ def test_bucket_and_trail_have_names_that_s3_and_cloudtrail_accept(make_trail, n
 
 
 def test_the_name_of_the_bucket_begins_with_that_of_the_component():
-    assert name_bucket_prefix("Rotation_Guard") == "cloudtrail-rotation-guard-"
+    assert name_bucket_prefix(BUCKET_PREFIX, "Rotation_Guard") == "cloudtrail-rotation-guard-"
 
 
 def test_no_policy_complains_about_the_trail(make_trail):

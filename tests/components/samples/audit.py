@@ -11,6 +11,8 @@ OTHER = {
     "schedule_expression": "cron(0 6 ? * * *)",
     "schedule_timezone": "Europe/Berlin",
     "schedule_flexible_minutes": 5,
+    "report_schedule": "cron(0 6 ? * MON *)",
+    "report_object_lock_days": 30,
     "max_age_days": 90,
     "max_age_classes": [
         {"days": 7, "name": "prod/*", "tag": {"key": "tier", "value": "gold"}},
@@ -25,6 +27,8 @@ OTHER = {
 }
 """Another value than the default for each; all of them can be deployed together."""
 GOOD = [
+    ("report_schedule", ["", "rate(1 day)", "cron(0 6 1 * ? *)"]),
+    ("report_object_lock_days", [0, 1, 3650]),
     (
         "schedule_expression",
         ["rate(1 hour)", "rate(2 hours)", "rate(1 hours)", "cron(0 6 ? * MON *)", "cron(0 8 ? * mon-fri *)"],

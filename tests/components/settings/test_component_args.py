@@ -18,6 +18,7 @@ from components.observability.observability import Observability
 from components.organization.hub import Hub
 from components.organization.member import Member
 from components.remediation.remediation import Remediation
+from components.reports.scheduled_reports import ScheduledReports
 from components.settings.name_lengths import LONGEST_NAMES
 from components.settings.validation import InvalidSettings
 from tests.component_classes import list_components
@@ -44,6 +45,14 @@ ARGS = {
         "audit_queue_arn": f"arn:aws:sqs:{AT}:queue",
         "start_function_arn": f"arn:aws:lambda:{AT}:function:start",
         "start_function_name": "start",
+    },
+    ScheduledReports: {
+        "report_schedule": "rate(1 day)",
+        "status_table_name": "status",
+        "status_table_arn": f"arn:aws:dynamodb:{AT}:table/status",
+        "runs_table_name": "runs",
+        "runs_table_arn": f"arn:aws:dynamodb:{AT}:table/runs",
+        "reports_topic_arn": TOPIC,
     },
 }
 """Arguments with which each component is deployed."""

@@ -1,0 +1,1 @@
+"""Reports that are stored on a schedule."""
