@@ -1,6 +1,7 @@
 """Reports on a schedule: who may reach their bucket, how long they are kept, and what starts their function."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from policies.model.evaluation import check
 AT = "eu-west-1:111122223333"
 KEY = f"arn:aws:kms:{AT}:key/7d0e"
 TOPIC = f"arn:aws:sns:{AT}:reports"
-ARGS = {
+ARGS: Any = {
     "report_schedule": "cron(0 6 ? * MON *)",
     "status_table_name": "status",
     "status_table_arn": f"arn:aws:dynamodb:{AT}:table/status",
