@@ -200,6 +200,15 @@ def api_destination(destination_arn: str) -> list[Statement]:
     return [allow("events:InvokeApiDestination", destination_arn)]
 
 
+def import_findings(partition: str, region: str, account: str) -> list[Statement]:
+    """Imports findings into Security Hub as the account's own product, and reads none.
+
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html)
+    """
+    product = f"arn:{partition}:securityhub:{region}:{account}:product/{account}/default"
+    return [allow("securityhub:BatchImportFindings", product)]
+
+
 def continuation(function_arn: str) -> list[Statement]:
     """Invokes itself, to go on with a run that takes longer than a function may."""
     return [allow("lambda:InvokeFunction", function_arn)]

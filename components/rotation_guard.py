@@ -17,6 +17,7 @@ from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEvent
 from .function import RuntimeArgs
 from .integrations.integrations import Integrations, IntegrationsArgs
 from .integrations.requests import seal_endpoints
+from .integrations.security_findings import SecurityFindings, SecurityFindingsArgs
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from .notifications.protocols import split_subscriptions
 from .observability.observability import Observability, ObservabilityArgs
@@ -150,6 +151,9 @@ class RotationGuardArgs(TypedDict):
     runbook_url: NotRequired[str]
     """Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this
     project. Default: the runbook of this project."""
+    security_hub: NotRequired[bool]
+    """Whether secrets that need attention and incidents become findings of AWS Security Hub, which has to be on in
+    the account and Region. Default: false."""
     extra_rules: NotRequired[list[ExtraRuleArgs]]
     """Rules for other events: a list of name, eventPattern and to (failures, audit or both). Default: none."""
     create_trail: NotRequired[bool]
@@ -227,6 +231,8 @@ class RotationGuard(pulumi.ComponentResource):
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
     undelivered_incidents_dead_letters_url: Output[str] | None
     """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
+    unimported_findings_dead_letters_url: Output[str] | None
+    """Reports that Security Hub did not take as findings; None without `security_hub`."""
     alarms_topic_arn: Output[str] | None
     """Alarms about the product itself, unencrypted; None without a customer key: then the critical topic has them."""
     canary_schedule_name: Output[str] | None
@@ -275,9 +281,8 @@ class RotationGuard(pulumi.ComponentResource):
 
         topics = _pick(existing, "failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
         sns_subscriptions, receivers = split_subscriptions(subscriptions)
-        notifications = Notifications(
-            name, {**select(args, NotificationsArgs), "subscriptions": sns_subscriptions, **topics}, child
-        )
+        served = {"subscriptions": sns_subscriptions} if subscriptions else {}
+        notifications = Notifications(name, {**select(args, NotificationsArgs), **served, **topics}, child)
         if "status_table_arn" in existing:
             status = find_table(existing["status_table_arn"])
         else:
@@ -342,6 +347,18 @@ class RotationGuard(pulumi.ComponentResource):
                 },
                 child,
             )
+        findings = None
+        if value_of(args, "security_hub"):
+            findings = SecurityFindings(
+                f"{name}-findings",
+                {
+                    **select(args, SecurityFindingsArgs),
+                    **_pick(existing, "event_bus_name"),
+                    "incidents_table_name": remediation.incidents_table_name,
+                    "runtime": runtime,
+                },
+                child,
+            )
         management_trail = None
         if value_of(args, "create_trail"):
             management_trail = ManagementTrail(
@@ -365,6 +382,8 @@ class RotationGuard(pulumi.ComponentResource):
             f"{name}-audit",
             {
                 **select(args, RotationAuditArgs),
+                # Findings are made of the same events.
+                **({"publish_status": True} if findings else {}),
                 **status_table,
                 "audit_trail_table_name": trail.table_name,
                 "audit_trail_table_arn": trail.table_arn,
@@ -407,8 +426,7 @@ class RotationGuard(pulumi.ComponentResource):
                 "unstarted_remediations_queue_name": remediation.dead_letters_name,
                 "topic_names": notifications.topic_names,
                 "undelivered_notices_queue_name": notifications.dead_letters_name,
-                "receiver_rule_names": integrations.rule_names if integrations else {},
-                "undelivered_incidents_queue_name": integrations.dead_letters_name if integrations else None,
+                **_describe_for_alarms(integrations, findings),
                 **({"report": reports.report} if reports else {}),
                 "report_schedule_group_name": reports.schedule_group_name if reports else None,
                 "failed_reports_queue_name": reports.dead_letters_name if reports else None,
@@ -437,6 +455,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.failed_audits_dead_letters_url = audit.dead_letters_url
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
         self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
+        self.unimported_findings_dead_letters_url = findings.dead_letters_url if findings else None
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
         self.canary_schedule_name = canary.schedule_name if canary else None
         self.canary_schedule_group_name = canary.schedule_group_name if canary else None
@@ -466,6 +485,19 @@ class RotationGuard(pulumi.ComponentResource):
         """Everything above by name that there is, the demo secrets' among them: the stack's outputs."""
         outputs = {name: getattr(self, name) for name in type(self).__annotations__ if name != "demo_secret_names"}
         return {**{name: output for name, output in outputs.items() if output is not None}, **self.demo_secret_names}
+
+
+def _describe_for_alarms(integrations: Integrations | None, findings: SecurityFindings | None) -> dict[str, Any]:
+    """What is watched of the two; nothing where there is none of them."""
+    watched: dict[str, Any] = {}
+    if integrations:
+        watched["undelivered_incidents_queue_name"] = integrations.dead_letters_name
+    if findings:
+        watched |= {"importer": findings.importer, "unimported_findings_queue_name": findings.dead_letters_name}
+    rule_names = {
+        short: name for source in (integrations, findings) if source for short, name in source.rule_names.items()
+    }
+    return {**watched, **({"receiver_rule_names": rule_names} if rule_names else {})}
 
 
 def complain_about_existing(existing: Any, placement: Placement) -> Iterator[str]:

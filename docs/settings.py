@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = {
     "canary": "events/canary.py",
     "demo": "demo/demo_secrets.py",
     "events": "events/rotation_events.py",
+    "findings": "integrations/security_findings.py",
     "hub": "organization/hub.py",
     "integrations": "integrations/integrations.py",
     "management_trail": "events/management_trail.py",

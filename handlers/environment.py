@@ -222,3 +222,11 @@ class RedeliverSettings(_FromEnvironment):
 
     dead_letters_url: str
     hub_event_bus_arn: str
+
+
+@dataclass(frozen=True)
+class ImportFindingsSettings(_FromEnvironment):
+    """Where the recommendations of findings lead."""
+
+    runbook_url: str
+    """The runbook, without a heading."""

@@ -1,1 +1,1 @@
-"""Integrations: incidents in chats and pagers, over EventBridge's API destinations."""
+"""Integrations: incidents in chats and pagers, over EventBridge's API destinations, and findings in Security Hub."""

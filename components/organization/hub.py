@@ -123,9 +123,8 @@ class Hub(pulumi.ComponentResource):
         runtime: RuntimeArgs = {**args.get("runtime", {}), **select(args, RuntimeArgs)}
 
         sns_subscriptions, receivers = split_subscriptions(subscriptions)
-        notifications = Notifications(
-            name, {**select(args, NotificationsArgs), "subscriptions": sns_subscriptions}, child
-        )
+        served = {"subscriptions": sns_subscriptions} if subscriptions else {}
+        notifications = Notifications(name, {**select(args, NotificationsArgs), **served}, child)
         trail = AuditTrail(
             f"{name}-trail", {**select(args, AuditTrailArgs), "all_accounts": True, "runtime": runtime}, child
         )

@@ -21,6 +21,7 @@ from ..events.canary import RotationCanary
 from ..events.management_trail import ManagementTrail
 from ..events.rotation_events import RotationEvents
 from ..integrations.integrations import Integrations
+from ..integrations.security_findings import SecurityFindings
 from ..notifications.notifications import Notifications
 from ..observability.observability import Observability
 from ..organization.hub import Hub
@@ -56,6 +57,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     RotationCanary,
     RotationEvents,
     ScheduledReports,
+    SecurityFindings,
 )
 """What the plugin offers: the whole product, each component that it consists of, and what joins many accounts."""
 

@@ -137,7 +137,7 @@ _DECLARED = (
         7,
         _QUEUE_DAYS,
         "Days that the audit queue keeps an event that is not yet recorded",
-        ("hub", "trail"),
+        ("findings", "hub", "trail"),
     ),
     Setting(
         "dead_letter_retention_days",
@@ -146,7 +146,10 @@ _DECLARED = (
         14,
         _QUEUE_DAYS,
         "Days that dead letters are kept, not less than queueRetentionDays",
-        ("audit", "events", "hub", "integrations", "member", "notifications", "remediation", "reports", "trail"),
+        (
+            *("audit", "events", "findings", "hub", "integrations", "member", "notifications", "remediation"),
+            *("reports", "trail"),
+        ),
     ),
     Setting(
         "max_overdue",
@@ -347,8 +350,18 @@ _DECLARED = (
         remediation.check_runbook_url,
         "Runbook that notifications and alarms link to, a URL that begins with https://; empty for the one of this "
         "project",
-        ("hub", "member", "observability", "remediation"),
+        ("findings", "hub", "member", "observability", "remediation"),
         default_text="the runbook of this project",
+    ),
+    Setting(
+        "security_hub",
+        "Notifications",
+        "bool",
+        False,
+        true_or_false,
+        "Whether secrets that need attention and incidents become findings of AWS Security Hub, which has to be on in "
+        "the account and Region",
+        (),
     ),
     Setting(
         "extra_rules",
@@ -389,7 +402,7 @@ _DECLARED = (
         "Customer managed key for topics, queues, stored reports and the log files of createTrail; empty leaves topics "
         "unencrypted, queues to SSE-SQS and files to SSE-S3",
         (
-            *("audit", "canary", "events", "hub", "integrations", "management_trail", "member"),
+            *("audit", "canary", "events", "findings", "hub", "integrations", "management_trail", "member"),
             *("notifications", "remediation", "reports", "runtime", "trail"),
         ),
         may_be_output=True,

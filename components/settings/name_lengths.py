@@ -30,6 +30,7 @@ LONGEST_ENDS = {
     "DemoSecrets": (FUNCTION, "-rotation"),
     "Hub": (RULE, "-service-events"),
     "Integrations": (RULE, "-remediation-webhook-01234567"),
+    "SecurityFindings": (FUNCTION, "-import"),
     "Member": (FUNCTION, "-redeliver"),
     "Notifications": (QUEUE, "-dead-letters"),
     "Observability": (ALARM, "-unstarted-remediations"),

@@ -8,8 +8,8 @@ from typing import Any
 from .checks import Check
 
 ALL = (
-    *("audit", "canary", "demo", "events", "hub", "integrations", "management_trail", "member", "notifications"),
-    *("observability", "remediation", "reports", "runtime", "status", "trail"),
+    *("audit", "canary", "demo", "events", "findings", "hub", "integrations", "management_trail", "member"),
+    *("notifications", "observability", "remediation", "reports", "runtime", "status", "trail"),
 )
 """Every component that takes settings, and what their functions have in common."""
 

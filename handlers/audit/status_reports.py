@@ -1,4 +1,4 @@
-"""Tells a hub, by events on the default bus, what the audit found: where the settings ask for it.
+"""Tells a hub and Security Hub, by events on the default bus, what the audit found: where the settings ask for it.
 
 A report that is lost is repeated: each secret is reported once a day, and when its verdict or version changes. So an
 error never stops the audit.
@@ -34,18 +34,19 @@ def select_changed(
     """The reports of the statuses that changed, or that were not reported today; none where nobody asks for them."""
     if settings.publish_status != ON:
         return []
-    return [build_report(row) for row in rows if belongs_in_history(row, previous[row["secret_name"]])]
+    return [build_report(settings, row) for row in rows if belongs_in_history(row, previous[row["secret_name"]])]
 
 
-def build_report(status: Mapping[str, Any]) -> event_bus.Event:
-    """The report of one secret's status."""
-    return event_bus.Event(STATUS_CHANGED, [status["secret_arn"]], build_status_detail(status))
+def build_report(settings: RotationCheckSettings, status: Mapping[str, Any]) -> event_bus.Event:
+    """The report of one secret's status; it names the table of the stack's incidents, as every report does."""
+    detail = {**build_status_detail(status), "incidents_table": settings.incidents_table_name}
+    return event_bus.Event(STATUS_CHANGED, [status["secret_arn"]], detail)
 
 
 def publish_gone(settings: RotationCheckSettings, statuses: Iterable[Row], since: str) -> None:
     """Report secrets that are no longer listed."""
     if settings.publish_status == ON:
-        publish([build_report({**status, "gone_since": since}) for status in statuses])
+        publish([build_report(settings, {**status, "gone_since": since}) for status in statuses])
 
 
 def publish_run(settings: RotationCheckSettings, lease: Lease, reasons: list[str], function_name: str) -> None:

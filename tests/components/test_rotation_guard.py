@@ -78,7 +78,7 @@ def test_names_leave_room_for_the_suffix_of_pulumi(full):
 
 
 def test_all_log_groups_expire(full):
-    assert [resource.inputs["retentionInDays"] for resource in full.of_type(LOG_GROUP)] == [5] * 16
+    assert [resource.inputs["retentionInDays"] for resource in full.of_type(LOG_GROUP)] == [5] * 17
 
 
 def test_all_queues_have_sse_without_a_key(plain):
@@ -98,7 +98,7 @@ def test_all_queues_accept_events_of_the_maximum_size(plain):
 def test_all_queues_and_topics_have_the_configured_key(full):
     encrypted = full.of_type(QUEUE) + [topic for topic in full.of_type(TOPIC) if topic.name != "guard-alarms"]
 
-    assert len(encrypted) == 10
+    assert len(encrypted) == 12
     assert {resource.inputs["kmsMasterKeyId"] for resource in encrypted} == {KEY}
 
 
@@ -120,8 +120,8 @@ def test_all_tables_have_recovery_expiry_and_on_demand_billing(full):
 def test_all_dead_letters_are_kept_for_the_configured_days(full):
     kept = {resource.name: resource.inputs["messageRetentionSeconds"] // 86_400 for resource in full.of_type(QUEUE)}
 
-    assert kept.pop("guard-trail-events") == 2
-    assert len(kept) == 6
+    assert kept.pop("guard-trail-events") == kept.pop("guard-findings-reports") == 2
+    assert len(kept) == 7
     assert set(kept.values()) == {3}
 
 
@@ -239,7 +239,7 @@ def test_with_a_customer_key_no_alarm_depends_on_it(full):
 def test_each_queue_has_at_most_one_policy(full):
     urls = [resource.inputs["queueUrl"] for resource in full.of_type("aws:sqs/queuePolicy:QueuePolicy")]
 
-    assert len(urls) == 4
+    assert len(urls) == 6
     assert len(urls) == len(set(urls))
 
 
@@ -298,7 +298,7 @@ def test_a_preview_shows_known_inputs(guard):
             resource.urn: resource.inputs
             for resource in recording.of_type(kind)
             if not resource.name.endswith(("-events-stuck", "-events-stalled"))
-            and not resource.name.startswith(("guard-critical-", "guard-remediation-"))
+            and not resource.name.startswith(("guard-critical-", "guard-remediation-", "guard-findings"))
         }
 
     for kind in (TABLE, RULE, TOPIC):
@@ -352,9 +352,10 @@ def test_the_outputs_identify_the_resources(full):
         "failed_audits_dead_letters_url": "guard-audit-dead-letters",
         "undelivered_notices_dead_letters_url": "guard-dead-letters",
         "undelivered_incidents_dead_letters_url": "guard-integrations-dead-letters",
+        "unimported_findings_dead_letters_url": "guard-findings-dead-letters",
     }
     assert {full.named(QUEUE, queue).name for queue in queues.values()} == {
-        resource.name for resource in full.of_type(QUEUE)
+        resource.name for resource in full.of_type(QUEUE) if resource.name != "guard-findings-reports"
     }
     for output, queue in queues.items():
         assert full.outputs[output] == full.named(QUEUE, queue).outputs["url"]

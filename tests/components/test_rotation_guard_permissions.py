@@ -52,7 +52,7 @@ def test_each_role_is_assumed_by_one_service(full):
 
     assert sorted(services) == [
         *["events.amazonaws.com"] * 3,
-        *["lambda.amazonaws.com"] * 15,
+        *["lambda.amazonaws.com"] * 16,
         *("scheduler.amazonaws.com", "states.amazonaws.com"),
     ]
 

@@ -55,7 +55,7 @@ def test_rules_wait_for_the_reports_of_their_own_stack_alone(everything):
         if resource.name == "guard-repair-incidents"
     ]
     assert {name for name in own if name.startswith("guard-events-")} == {"guard-events-stuck", "guard-events-stalled"}
-    assert len(own) == 5
+    assert len(own) == 6
     assert all(pattern["detail"]["incidents_table"] == [table] for pattern in own.values())
 
 

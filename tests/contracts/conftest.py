@@ -19,6 +19,7 @@ EVERYTHING = {
     "reportSchedule": "rate(1 day)",
     "restartTargets": TARGETS,
     "restartRoleArns": ["arn:aws:iam::111122223333:role/automation"],
+    "securityHub": True,
 }
 """Settings with which the dev stack has every function with all its permissions."""
 

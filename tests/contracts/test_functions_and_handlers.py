@@ -30,6 +30,7 @@ SETTINGS = {
     "handlers.organization.record.handler": environment.HubRecordSettings,
     "handlers.organization.redeliver.handler": environment.RedeliverSettings,
     "handlers.reports.report.handler": environment.ScheduledReportSettings,
+    "handlers.organization.import_findings.handler": environment.ImportFindingsSettings,
     "handlers.demo.rotation.handler": environment.DemoDatabaseSettings,
     "handlers.demo.probe.handler": environment.DemoDatabaseSettings,
 }
@@ -179,7 +180,7 @@ def test_every_settings_class_belongs_to_a_function():
     }
 
     assert classes == set(filter(None, SETTINGS.values()))
-    assert len(classes) == 15
+    assert len(classes) == 16
 
 
 def test_the_steps_time_out_before_their_tasks_in_the_workflow(whole, functions):

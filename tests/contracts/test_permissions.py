@@ -29,6 +29,7 @@ SCENARIOS = (
     "test_a_stalled_incident_is_reported_whether_its_rotation_is_stuck_or_not",
     "tests/handlers/organization/test_record.py::test_a_transition_is_published_to_its_topics_once[held-topics4]",
     "tests/handlers/organization/test_record.py::test_the_latest_status_wins_in_every_order[order0]",
+    "tests/handlers/organization/test_import_findings.py::test_a_secret_that_needs_attention_becomes_a_finding",
     "tests/handlers/organization/test_redeliver.py::test_an_event_arrives_wrapped_under_a_source_that_anyone_may_use",
     "tests/handlers/reports/test_report.py::test_the_report_is_stored_as_html_and_csv_and_its_headline_sent",
     "tests/handlers/demo/test_rotation.py::test_the_label_moves_away_from_the_version_that_holds_it",
@@ -159,7 +160,10 @@ def test_only_functions_that_send_or_receive_encrypted_messages_may_use_the_key(
 
     assert with_key == {
         f"handlers.{name}.handler"
-        for name in ("trail.writer", "audit.check", "remediation.start", "remediation.notify")
+        for name in (
+            *("trail.writer", "audit.check", "remediation.start", "remediation.notify"),
+            "organization.import_findings",
+        )
     }
 
 

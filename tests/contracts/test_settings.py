@@ -23,6 +23,7 @@ COMPONENTS = {
     "demo": "DemoSecrets",
     "reports": "ScheduledReports",
     "events": "RotationEvents",
+    "findings": "SecurityFindings",
     "hub": "Hub",
     "integrations": "Integrations",
     "management_trail": "ManagementTrail",
@@ -71,7 +72,11 @@ def test_a_setting_reaches_every_component_that_uses_it(guard, organization, com
 
 def test_every_setting_is_an_argument_of_the_product_and_is_used():
     assert list(RotationGuardArgs.__annotations__) == ["existing", *SETTINGS]
-    assert [name for name, setting in SETTINGS.items() if not setting.used_by] == ["create_trail", "demo"]
+    assert [name for name, setting in SETTINGS.items() if not setting.used_by] == [
+        "security_hub",
+        "create_trail",
+        "demo",
+    ]
     # Each of these adds a component.
 
 

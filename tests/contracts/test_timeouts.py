@@ -23,6 +23,7 @@ CALLS = {
     "events": ("events", "put_events", {"Entries": [{}]}),
     "lambda": ("lambda", "get_function_configuration", {"FunctionName": "api"}),
     "secretsmanager": ("secretsmanager", "describe_secret", {}),
+    "securityhub": ("securityhub", "batch_import_findings", {"Findings": []}),
     "sns": ("sns", "publish", {}),
     "sqs": ("sqs", "change_message_visibility", {"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/events"}),
     "ssm": ("ssm", "get_parameter", {}),

@@ -16,6 +16,7 @@ OTHER = {
     "demo": True,
     "drill": True,
     "canary_schedule": "cron(30 6 ? * * *)",
+    "security_hub": True,
 }
 """Another value than the default for each; all of them can be deployed together."""
 GOOD = [
@@ -27,6 +28,7 @@ GOOD = [
     ("kms_key_arn", [f"arn:aws:kms:{ACCOUNT}:key/7d0e-11", f"arn:aws-cn:kms:{ACCOUNT}:key/mrk-1"]),
     ("tags", [{}, {"team": "Plattform + Co"}, {"a:b": "c/d=e@f"}, {str(n): "x" for n in range(45)}]),
     ("demo", [True, False]),
+    ("security_hub", [True, False]),
     ("drill", [True, False]),
     ("canary_schedule", ["", "rate(1 day)", "rate(5 minutes)", "cron(0 6 ? * MON *)"]),
 ]
@@ -65,4 +67,5 @@ BAD = [
         "as EventBridge Scheduler takes it",
         ["never", "rate(0 hours)", "rate(10 seconds)", " ", "cron(0 6 * * * *)", None, False, 5, ["rate(1 day)"]],
     ),
+    ("security_hub", "true or false", [None, 0, 1, "true", {}]),
 ]

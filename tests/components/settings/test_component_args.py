@@ -13,6 +13,7 @@ from components.demo.demo_secrets import DemoSecrets
 from components.events.management_trail import ManagementTrail
 from components.events.rotation_events import RotationEvents
 from components.integrations.integrations import Integrations
+from components.integrations.security_findings import SecurityFindings
 from components.notifications.notifications import Notifications
 from components.observability.observability import Observability
 from components.organization.hub import Hub
@@ -40,6 +41,7 @@ ARGS = {
     Observability: {"alarms_topic_arn": TOPIC, "rule_names": {"service": "r"}, "steps": {"claim": FUNCTION}},
     Remediation: {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC},
     RotationAudit: {},
+    SecurityFindings: {},
     RotationEvents: {
         "failures_topic_arn": TOPIC,
         "audit_queue_arn": f"arn:aws:sqs:{AT}:queue",
