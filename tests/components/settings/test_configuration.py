@@ -59,7 +59,7 @@ def test_each_setting_is_read_by_its_type():
     assert len(NUMBERS) > 10
     assert ["maxAgeClasses", "subscriptions", *ARNS, "extraRules"] == LISTS
     assert MAPS == ["managedTag", "remediationScope", "changeWindow", "tags"]
-    assert BOOLEANS == ["publishStatus", "deletionProtection", "createTrail", "demo", "drill"]
+    assert BOOLEANS == ["publishStatus", "deletionProtection", "securityHub", "createTrail", "demo", "drill"]
 
 
 def test_without_config_everything_is_absent(read):
