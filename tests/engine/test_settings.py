@@ -32,6 +32,8 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "update CompositeAlarm, update Dashboard",
     # Without a schedule there is no bucket.
     "reportObjectLockDays": "",
+    "create MetricAlarm, update CompositeAlarm, update Dashboard, create EventApiDestination, create EventConnection, "
+    "create EventRule, create EventTarget, create Role, create RolePolicy",
     "queueRetentionDays": "update Queue",
     "deadLetterRetentionDays": "update Queue",
     "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",
@@ -49,6 +51,9 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "restartTargets": NEW_STEP,
     "runbookUrl": "update Function, update StateMachine, update MetricAlarm, update CompositeAlarm, update Dashboard",
     "extraRules": "create EventRule, create EventTarget, create MetricAlarm, update CompositeAlarm, update QueuePolicy",
+    "securityHub": "create Queue, create QueuePolicy, create EventRule, create EventTarget, create Role, "
+    "create RolePolicy, create LogGroup, create Function, create EventSourceMapping, create MetricAlarm, "
+    "update CompositeAlarm, update Function",
     "createTrail": "create Bucket, create BucketLifecycleConfiguration, create BucketPolicy, "
     "create BucketPublicAccessBlock, create BucketServerSideEncryptionConfiguration, create BucketVersioning, "
     "create Trail",
