@@ -82,6 +82,8 @@ class _Sighting:
     """The head that follows from the last row, until the stored one is seen."""
     stored: Head | None = None
     """The stored head, until it is compared."""
+    began_at: str = ""
+    """When the chain began, by the stored head."""
     newest_unlinked: str = ""
     """When the newest row without a link was recorded."""
     is_doubtful: bool = False
@@ -134,6 +136,7 @@ class ChainReader:
         for key in self._saved:
             if key not in self._sightings and _is_wanted(key, secret_name):
                 self._sightings[key] = _Sighting(is_doubtful=True)
+        self._began_at = min((one.began_at for one in self._sightings.values() if one.began_at), default="")
         result = TableVerification(self._table, self._name)
         doubtful: list[str] = []
         for key, sighting in self._sightings.items():
@@ -178,8 +181,7 @@ class ChainReader:
         except MalformedLink:
             sighting.is_doubtful = True
             return
-        began_at = sighting.stored.began_at
-        self._began_at = min(self._began_at, began_at) if self._began_at else began_at
+        sighting.began_at = sighting.stored.began_at
         sighting.compare_heads()
 
     def _is_doubtful(self, sighting: _Sighting) -> bool:
