@@ -24,7 +24,8 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "maxAgeClasses": "update Function",
     "managedTag": "update Function",
     "subscriptions": "create TopicSubscription, delete TopicSubscription, create Queue, create QueuePolicy, "
-    "create MetricAlarm, update CompositeAlarm, update Dashboard",
+    "create MetricAlarm, update CompositeAlarm, update Dashboard, create EventApiDestination, create EventConnection, "
+    "create EventRule, create EventTarget, create Role, create RolePolicy",
     "reportSchedule": "create Bucket, create BucketLifecycleConfiguration, create BucketPolicy, "
     "create BucketPublicAccessBlock, create BucketServerSideEncryptionConfiguration, create BucketVersioning, "
     "create Function, create FunctionEventInvokeConfig, create LogGroup, create MetricAlarm, create Queue, "
@@ -32,8 +33,6 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "update CompositeAlarm, update Dashboard",
     # Without a schedule there is no bucket.
     "reportObjectLockDays": "",
-    "create MetricAlarm, update CompositeAlarm, update Dashboard, create EventApiDestination, create EventConnection, "
-    "create EventRule, create EventTarget, create Role, create RolePolicy",
     "queueRetentionDays": "update Queue",
     "deadLetterRetentionDays": "update Queue",
     "maxOverdue": "create MetricAlarm, create CompositeAlarm, update Dashboard",

@@ -52,6 +52,10 @@ def find_destination(letter: DeadLetter, account: str, region: str, source_queue
             if letter.is_truncated:
                 raise NoDestination("Scheduler kept only the beginning of the payload.")
             destination = _find_target(letter.target_arn)
+            if destination.kind is DestinationKind.EVENT_BUS:
+                raise NoDestination(
+                    "Its source and type are in the schedule alone, which sends the next one: discard it."
+                )
         case Sender.FUNCTION:
             destination = Destination(DestinationKind.FUNCTION, letter.target_arn)
         case Sender.QUEUE:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..canary import CANARY_EVENT
 from ..event_parser import MalformedEvent, load, parse
 from ..organization.deliveries import REDELIVERED
 from ..plain_values import read_mapping
@@ -32,9 +33,13 @@ def find_subject(letter: DeadLetter) -> Subject:
     if letter.sender is Sender.FUNCTION:
         content = read_mapping(content).get("requestPayload")
     if letter.sender is Sender.SCHEDULE:
+        time = letter.attributes.get("SCHEDULED_TIME")
+        # The body is the input of the schedule: a detail, and no event.
+        if read_mapping(content).get("eventName") == CANARY_EVENT:
+            return Subject(event=CANARY_EVENT, occurred_at=time or _text(read_mapping(content).get("eventTime")))
         scheduled = read_mapping(content).get("scheduled_time")
         event = "Scheduled invocation" if scheduled is None else "Audit"
-        return Subject(event=event, occurred_at=letter.attributes.get("SCHEDULED_TIME") or _text(scheduled))
+        return Subject(event=event, occurred_at=time or _text(scheduled))
     return _read(content, _DEPTH)
 
 
@@ -48,6 +53,8 @@ def describe_loss(letter: DeadLetter, subject: Subject) -> str:
         due = f" of {subject.occurred_at}" if subject.occurred_at else ""
         return f"The audit{due} has not run; a later complete run shows the same and more."
     match letter.sender:
+        case Sender.SCHEDULE if subject.event == CANARY_EVENT:
+            return "A canary was not put on the event bus: the next one that is recorded proves as much."
         case Sender.SCHEDULE:
             return f"The scheduled invocation of {subject.occurred_at or 'unknown time'} has not run."
         case Sender.FUNCTION if subject.event is None:

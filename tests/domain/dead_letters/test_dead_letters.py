@@ -250,3 +250,18 @@ def test_every_body_can_be_read(body):
         assert find_subject(found).secret_arn is None
         assert describe_loss(found, find_subject(found))
         assert found.cause.code
+
+
+def test_a_canary_that_scheduler_could_not_put_on_the_bus_is_none_of_an_audit_and_is_not_sent_again():
+    """Its body is the input of the schedule; the source and the type of the event are in the schedule alone."""
+    time, bus = "2026-03-01T06:00:00Z", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    message = recorded("schedule", TARGET_ARN=bus, SCHEDULED_TIME=time, ERROR_CODE="AccessDeniedException")
+    detail = {"eventName": "RotationCanary", "eventTime": "<aws.scheduler.scheduled-time>", "incidents_table": "t"}
+    canary = parse({**message, "Body": json.dumps(detail)}, "undelivered-events")
+
+    subject = find_subject(canary)
+
+    assert (subject.event, subject.occurred_at, subject.secret_arn) == ("RotationCanary", time, None)
+    assert "canary" in describe_loss(canary, subject)
+    with pytest.raises(NoDestination, match="discard it"):
+        find_destination(canary, ACCOUNT, REGION)
