@@ -136,6 +136,7 @@ def test_an_event_that_the_stack_does_not_accept_is_one_sentence_that_says_what_
     assert result.exit_code == 3
     assert "not seen" in result.stdout
     assert "was not recorded within 5 seconds" in result.stderr
+    assert bus._clock.now >= 5
     assert setting in result.stderr
     assert result.stderr.count("\n") == 1
 
