@@ -15,6 +15,8 @@ from .formats import Format
 from .terminal import echo, print_error, progress, write_stdout
 
 STDOUT = "-"
+_NEW_FILE = 0o666
+"""The mode of a new file, without the bits of the umask: a list of secrets may be kept private by it."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,26 @@ def _replace(path: Path, text: str) -> None:
     """Write the whole file or nothing: a page that breaks off would look like a complete one."""
     temporary = None
     try:
-        if path.exists() and not path.is_file():  # such as /dev/stdout, or a directory
+        target = path.resolve()
+        if target.exists() and not target.is_file():  # such as /dev/stdout, or a directory
             path.write_text(text, encoding="utf-8")
             return
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        Path(temporary).chmod(target.stat().st_mode if target.exists() else _NEW_FILE & ~_read_umask())
+        Path(temporary).replace(target)
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise UsageError(f"--output must be a file that can be written, got {path}: {error.strerror}.") from None
+
+
+def _read_umask() -> int:
+    """The process's mask of file modes, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _open(path: Path) -> bool:

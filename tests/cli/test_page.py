@@ -189,8 +189,32 @@ def test_a_page_goes_to_the_file_and_its_path_is_printed(run, list_file, tmp_pat
 
     assert result.stdout == f"Written: {path}\n"
     assert read(path.read_text(encoding="utf-8")).errors == []
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.html", "secrets.json"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_new_file_has_the_mode_that_the_umask_allows(run, list_file, tmp_path, mask, mode):
+    path = tmp_path / "new.html"
+    before = os.umask(mask)
+    try:
+        run("scan", "--from", list_file(entry("a")), "--format", "html", "--output", str(path))
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_an_existing_file_keeps_its_mode_and_its_links(run, list_file, tmp_path):
+    path, link = tmp_path / "private.html", tmp_path / "latest.html"
+    path.write_text("an earlier one")
+    path.chmod(0o600)
+    link.symlink_to(path)
+
+    run("scan", "--from", list_file(entry("a")), "--format", "html", "--output", str(link))
+
+    assert link.is_symlink()
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_file_that_cannot_be_written_is_one_sentence(run, list_file, tmp_path):
