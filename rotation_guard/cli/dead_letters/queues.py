@@ -40,6 +40,10 @@ PURPOSES: Mapping[str, Purpose] = {
     "undelivered-incidents": Purpose(
         "incidents that a chat, a pager or a webhook did not take", Sender.RULE, is_optional=True
     ),
+    "unimported-findings": Purpose(
+        "reports that Security Hub did not take as findings", Sender.FUNCTION, is_optional=True
+    ),
+    "failed-reports": Purpose("reports that could not be stored", Sender.FUNCTION, is_optional=True),
     "unrecorded-reports": Purpose("reports of members that a hub could not record", Sender.QUEUE, is_optional=True),
     "failed-runs": Purpose("redeliveries of a member that failed", Sender.FUNCTION, is_optional=True),
 }
