@@ -289,7 +289,7 @@ def test_a_preview_before_the_first_deployment_works(guard, settings):
 
 
 def test_a_preview_shows_known_inputs(guard):
-    settings = {**EVERYTHING, "drill": False}
+    settings = {**EVERYTHING, "drill": False, "canary_schedule": ""}
     preview, real = guard(preview=True, **settings), guard(**settings)
 
     def inputs(recording, kind):

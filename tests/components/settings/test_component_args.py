@@ -10,6 +10,7 @@ from components.audit.audit_status import AuditStatus
 from components.audit.audit_trail import AuditTrail
 from components.audit.rotation_audit import RotationAudit
 from components.demo.demo_secrets import DemoSecrets
+from components.events.canary import RotationCanary
 from components.events.management_trail import ManagementTrail
 from components.events.rotation_events import RotationEvents
 from components.integrations.integrations import Integrations
@@ -42,6 +43,11 @@ ARGS = {
     Remediation: {"remediation_topic_arn": TOPIC, "critical_topic_arn": TOPIC},
     RotationAudit: {},
     SecurityFindings: {},
+    RotationCanary: {
+        "incidents_table_name": "incidents",
+        "dead_letter_queue_arn": f"arn:aws:sqs:{AT}:queue",
+        "canary_schedule": "rate(1 day)",
+    },
     RotationEvents: {
         "failures_topic_arn": TOPIC,
         "audit_queue_arn": f"arn:aws:sqs:{AT}:queue",

@@ -248,6 +248,7 @@ def test_all_errors_are_in_one_message(complaints_of):
         **dict.fromkeys(LISTS, "[null]"),
         **dict.fromkeys(MAPS, "[]"),
         "scheduleExpression": "rate(0 hours)",
+        "canarySchedule": "rate(0 hours)",
         "scheduleTimezone": "Mars/Olympus",
         "remediationMode": "off",
         "history": "never",
