@@ -12,7 +12,7 @@ from .resources import TABLE, Resource
 if TYPE_CHECKING:
     from .program import DeploymentResult
 
-TOPICS = ("failures", "remediation", "critical")
+TOPICS = ("failures", "remediation", "critical", "reports")
 _TRAIL = "account-trail"
 
 
