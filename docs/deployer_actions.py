@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 NAME = "rotation-guard"
 """The component's name, which the names of its resources begin with."""
-BUCKET = f"arn:aws:s3:::cloudtrail-{NAME}-*"
+BUCKET = (f"arn:aws:s3:::cloudtrail-{NAME}-*", f"arn:aws:s3:::reports-{NAME}-*")
 LOG_GROUPS = (
     f"arn:aws:logs:*:*:log-group:/aws/lambda/{NAME}-*",
     f"arn:aws:logs:*:*:log-group:/aws/vendedlogs/states/{NAME}-*",
@@ -194,7 +194,11 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
             "ListTagsForResource PutBucketTagging TagResource UntagResource",
         ),
         # With deletionProtection off the provider empties the bucket before it deletes it.
-        _grant("s3", f"{BUCKET}/*", "BypassGovernanceRetention DeleteObject DeleteObjectVersion"),
+        _grant(
+            "s3",
+            tuple(f"{bucket}/*" for bucket in BUCKET),
+            "BypassGovernanceRetention DeleteObject DeleteObjectVersion",
+        ),
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": (
         _grant("s3", BUCKET, "GetLifecycleConfiguration PutLifecycleConfiguration"),

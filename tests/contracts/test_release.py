@@ -81,6 +81,9 @@ def test_the_package_has_every_folder_and_few_dependencies():
     }
 
     assert set(project["tool"]["setuptools"]["packages"]) == packages
-    assert project["tool"]["setuptools"]["package-data"] == {"rotation_guard.html_report": ["templates/*"]}
+    assert project["tool"]["setuptools"]["package-data"] == {
+        "rotation_guard.cli.doctor": ["expectations.json"],
+        "rotation_guard.html_report": ["templates/*"],
+    }
     required = {re.split(r"[^\w.-]", requirement)[0] for requirement in project["project"]["dependencies"]}
     assert required == {"boto3", "jinja2", "rich", "svg.py", "typer", "tzdata"}

@@ -22,6 +22,7 @@ CALLS = {
     "ecs": ("ecs", "describe_services", {}),
     "events": ("events", "put_events", {"Entries": [{}]}),
     "lambda": ("lambda", "get_function_configuration", {"FunctionName": "api"}),
+    "s3": ("s3", "put_object", {"Bucket": "reports", "Key": "report"}),
     "secretsmanager": ("secretsmanager", "describe_secret", {}),
     "securityhub": ("securityhub", "batch_import_findings", {"Findings": []}),
     "sns": ("sns", "publish", {}),
