@@ -130,7 +130,7 @@ class ScheduledReports(pulumi.ComponentResource):
             opts=child,
         )
         role, permitted = schedule_role(
-            f"{name}-schedule",
+            f"{name}-start",
             "Starts the report on schedule (rotation-guard)",
             group,
             statements=Output.all(report.arn, dead_letters.arn, key).apply(lambda known: iam_policies.schedule(*known)),

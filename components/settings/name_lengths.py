@@ -38,7 +38,7 @@ LONGEST_ENDS = {
     "RotationAudit": (ROLE, "-schedule"),
     "RotationCanary": (ROLE, ""),
     "RotationEvents": (RULE, "-service"),
-    "ScheduledReports": (ROLE, "-schedule"),
+    "ScheduledReports": (ROLE, "-start"),
 }
 """Of each component the kind of resource that leaves the fewest characters, and how the longest of its names ends. A
 ManagementTrail cuts and rewrites its name for its bucket."""

@@ -22,9 +22,10 @@ def test_the_archive_has_only_the_handlers_and_the_domain():
 
     assert {path.rpartition("/")[0] for path in archive.assets} == {
         "handlers", "handlers/adapters", "handlers/audit", "handlers/demo", "handlers/organization",
-        "handlers/remediation", "handlers/trail",
+        "handlers/remediation", "handlers/reports", "handlers/trail",
         "rotation_guard", "rotation_guard/domain", "rotation_guard/domain/audit",
-        "rotation_guard/domain/evidence", "rotation_guard/domain/organization", "rotation_guard/domain/remediation",
+        "rotation_guard/domain/dead_letters", "rotation_guard/domain/evidence",
+        "rotation_guard/domain/organization", "rotation_guard/domain/remediation",
     }  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_all_dead_letters_are_kept_for_the_configured_days(full):
     kept = {resource.name: resource.inputs["messageRetentionSeconds"] // 86_400 for resource in full.of_type(QUEUE)}
 
     assert kept.pop("guard-trail-events") == kept.pop("guard-findings-reports") == 2
-    assert len(kept) == 7
+    assert len(kept) == 8
     assert set(kept.values()) == {3}
 
 
@@ -350,6 +350,7 @@ def test_the_outputs_identify_the_resources(full):
         "audit_dead_letters_url": "guard-trail-dead-letters",
         "unstarted_remediations_dead_letters_url": "guard-repair-dead-letters",
         "failed_audits_dead_letters_url": "guard-audit-dead-letters",
+        "failed_reports_dead_letters_url": "guard-reports-dead-letters",
         "undelivered_notices_dead_letters_url": "guard-dead-letters",
         "undelivered_incidents_dead_letters_url": "guard-integrations-dead-letters",
         "unimported_findings_dead_letters_url": "guard-findings-dead-letters",

@@ -59,8 +59,10 @@ NEEDS_OF_KEY = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
     "sqs:ReceiveMessage": {"kms:Decrypt"},
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    "s3:PutObject": {"kms:GenerateDataKey"},
 }
-"""What AWS requires of a caller for messages encrypted with a customer key; tables and parameters have no such key."""
+"""What AWS requires of a caller for messages and files encrypted with a customer key; tables and parameters have no such key."""
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +84,10 @@ def used(tmp_path_factory):
 @pytest.fixture(scope="session")
 def encrypted():
     """The whole stack with a customer key for its topics and queues."""
-    config = {f"rotation-guard:{key}": json.dumps(value) for key, value in EVERYTHING.items()}
+    config = {
+        f"rotation-guard:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in EVERYTHING.items()
+    }
     return deploy_program({**stack_config("dev"), **config, "rotation-guard:kmsKeyArn": KEY}, stack="dev")
 
 
@@ -162,7 +167,7 @@ def test_only_functions_that_send_or_receive_encrypted_messages_may_use_the_key(
         f"handlers.{name}.handler"
         for name in (
             *("trail.writer", "audit.check", "remediation.start", "remediation.notify"),
-            "organization.import_findings",
+            *("organization.import_findings", "reports.report"),
         )
     }
 

@@ -59,6 +59,8 @@ GOOD = [
     ("publish_status", [True, False]),
 ]
 BAD = [
+    ("report_schedule", "as EventBridge Scheduler takes it", ["rate(0 days)", "daily", None, 5, ["rate(1 day)"], True]),
+    ("report_object_lock_days", "an integer from 0 to 3650", [*NUMBERS, 3651]),
     (
         "schedule_expression",
         "as EventBridge Scheduler takes it",

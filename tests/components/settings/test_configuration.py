@@ -250,6 +250,7 @@ def test_all_errors_are_in_one_message(complaints_of):
         "scheduleExpression": "rate(0 hours)",
         "canarySchedule": "rate(0 hours)",
         "scheduleTimezone": "Mars/Olympus",
+        "reportSchedule": "daily",
         "remediationMode": "off",
         "history": "never",
         "runbookUrl": "docs/runbook.md",
