@@ -62,7 +62,8 @@ NEEDS_OF_KEY = {
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     "s3:PutObject": {"kms:GenerateDataKey"},
 }
-"""What AWS requires of a caller for messages and files encrypted with a customer key; tables and parameters have no such key."""
+"""What AWS requires of a caller for messages and files encrypted with a customer key, which tables and parameters are
+not."""
 
 
 @pytest.fixture(scope="session")
