@@ -31,7 +31,11 @@ RULE_EVENTS: Mapping[str, tuple[str, ...]] = {
 """The recorded events that each rule is for."""
 _HERE = f"{REGION}:{ACCOUNT}"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function"
-_REPAIR = {"remediationMode": "repair", "probeFunctions": [f"{_FUNCTION}:probe"]}
+_REPAIR = {
+    "remediationMode": "repair",
+    "probeFunctions": [f"{_FUNCTION}:probe"],
+    "reportSchedule": "rate(1 day)",
+}
 _CONFIGURATIONS: tuple[Mapping[str, Any], ...] = (
     {},
     {**_REPAIR, "restartTargets": [f"arn:aws:ecs:{_HERE}:service/shop/orders"]},
@@ -129,7 +133,8 @@ def _list_permissions(plain: list[_Grants], encrypted: _Grants) -> dict[str, lis
 def _list_grants(recording: Recording) -> _Grants:
     names = _name_resources(recording)
     [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
-    [schedule] = recording.of_type("aws:scheduler/schedule:Schedule")
+    schedules = recording.of_type("aws:scheduler/schedule:Schedule")
+    [schedule] = [one for one in schedules if one.outputs["name"] == recording.outputs["schedule_name"]]
     roles = {
         short: _find_function(recording, name).inputs["role"]
         for short, name in recording.outputs["function_names"].items()

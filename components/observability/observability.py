@@ -153,7 +153,7 @@ class Observability(pulumi.ComponentResource):
 
     def _page_throttled_functions(self) -> cloudwatch.CompositeAlarm | None:
         """Functions share the account's concurrency, so this is one cause that would show in several subjects."""
-        audit = {short: self._args.get(short) for short in ("writer", "check", "report")}
+        audit = {short: self._args.get(short) for short in ("writer", "check", "report", "importer")}
         functions = {short: one for short, one in audit.items() if one} | {**self._args.get("steps", {})}
         causes = {
             f"{short}-throttles": self._alarms.watch(

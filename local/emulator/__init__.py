@@ -24,6 +24,7 @@ Inside of it, over MiniStack:
     request_signatures  keys and signatures of requests
     rotation            rotations of Secrets Manager
     secrets_manager     calls of Secrets Manager
+    secure_transport    the condition that a request came over TLS
     unpacked_code       shared folders of functions' code
     workflow_tasks      Lambda tasks of Step Functions
 

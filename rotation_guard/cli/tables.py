@@ -13,6 +13,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
+
 from rotation_guard.domain.audit.run import AUDIT
 from rotation_guard.domain.remediation.incidents import CLOSED, OPEN
 from rotation_guard.domain.remediation.remediation_state import RemediationState
@@ -66,7 +68,9 @@ class DynamoDB:
         with translate_aws_errors(self._deployment.session, f"{self._deployment.description}, table {table}"):
             try:
                 return getattr(self._client, operation)(**parameters)
-            except self._client.exceptions.ConditionalCheckFailedException as error:
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
                 message = error.response["Error"]["Message"]
                 raise ConditionFailed(
                     f"{self._deployment.description}, table {table}: {error.operation_name} was refused: {message}"

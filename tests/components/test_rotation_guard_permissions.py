@@ -52,8 +52,8 @@ def test_each_role_is_assumed_by_one_service(full):
 
     assert sorted(services) == [
         *["events.amazonaws.com"] * 3,
-        *["lambda.amazonaws.com"] * 16,
-        *["scheduler.amazonaws.com"] * 2,
+        *["lambda.amazonaws.com"] * 17,
+        *["scheduler.amazonaws.com"] * 3,
         "states.amazonaws.com",
     ]
 
@@ -87,7 +87,7 @@ def test_every_asynchronous_function_has_a_destination(full):
         for resource in full.of_type("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
     }
 
-    assert len(asynchronous) == 2
+    assert len(asynchronous) == 3
     assert asynchronous <= with_destination
 
 

@@ -180,7 +180,7 @@ def test_every_settings_class_belongs_to_a_function():
     }
 
     assert classes == set(filter(None, SETTINGS.values()))
-    assert len(classes) == 16
+    assert len(classes) == 17
 
 
 def test_the_steps_time_out_before_their_tasks_in_the_workflow(whole, functions):

@@ -43,6 +43,8 @@ def test_every_settings_class_is_tested():
         "RemediationProbe",
         "RemediationDecide",
         "RemediationAct",
+        "ImportFindings",
+        "ScheduledReport",
         "RemediationEnd",
         "RemediationNotify",
         "RemediationRestart",

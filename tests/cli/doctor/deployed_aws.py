@@ -128,7 +128,8 @@ class DeployedAws(Responses):
             queue = {"Arn": target.inputs["deadLetterConfig"]["arn"]}
             described = {"Id": target.inputs["targetId"], "Arn": target.inputs["arn"], "DeadLetterConfig": queue}
             self.targets[target.inputs["rule"]].append(described)
-        [schedule] = recording.of_type("aws:scheduler/schedule:Schedule")
+        schedules = recording.of_type("aws:scheduler/schedule:Schedule")
+        [schedule] = [one for one in schedules if one.outputs["name"] == recording.outputs["schedule_name"]]
         target = schedule.inputs["target"]
         self.schedules = {
             schedule.outputs["name"]: {

@@ -59,7 +59,7 @@ def test_every_dead_letter_queue_has_an_alarm(size, request):
     recording = request.getfixturevalue(size)
     dead = [resource.outputs["name"] for resource in recording.of_type(QUEUE) if "dead-letters" in resource.name]
 
-    assert len(dead) == {"plain": 4, "full": 7}[size]
+    assert len(dead) == {"plain": 4, "full": 8}[size]
     assert sorted(alarm_dimensions(recording, "ApproximateNumberOfMessagesVisible")) == sorted(dead)
 
 

@@ -160,7 +160,8 @@ def test_more_incidents_than_a_transaction_deletes_make_one_digest_with_their_co
     )
     assert buffered_rows(aws) == []
     # For each incident, its row in the buffer and in the list of unfinished incidents: 100 writes per transaction.
-    assert [len(request["TransactItems"]) for request in aws.requests("TransactWriteItems")] == [100, 100, 20]
+    # The first transaction adds the incident to its chain.
+    assert [len(request["TransactItems"]) for request in aws.requests("TransactWriteItems")] == [2, 100, 100, 20]
 
 
 def test_all_pages_are_read(aws, digest_buffer):
@@ -245,8 +246,8 @@ def test_a_crash_at_any_write_of_an_added_incident_loses_none(aws, write_inciden
             crash_point
         )
         assert buffered_rows(aws) == [], crash_point
-    # Its row, its event, a note of each, and the owner's row.
-    assert crash_count == 2 * 5
+    # Its row, its event, a note of each, the owner's row, and its place in the chain.
+    assert crash_count == 2 * 6
 
 
 def test_a_crash_at_any_write_of_the_owner_loses_no_incident(aws, write_incidents, run_step, published, clear_table):
