@@ -161,7 +161,7 @@ def test_the_page_of_the_deployment_shows_every_verdict_and_the_run(audited, tmp
 
     assert (done.returncode, done.stderr) == (0, "")
     text = path.read_text(encoding="utf-8")
-    assert re.search(rf", complete, {result['checked'] - 1}|{result['checked']} secrets checked", text)
+    # A test before this one may have removed a secret.
+    assert re.search(rf", complete, ({result['checked'] - 1}|{result['checked']}) secrets checked", text)
     assert all(f'data-value="{verdict}"' in text for verdict in portfolio.VERDICTS)
     assert "No complete run is recorded" not in text
-    assert "No incident has been opened" in text
