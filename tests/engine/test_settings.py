@@ -30,7 +30,7 @@ CHANGES = {to_camel_case(name): "update Function" for name, setting in DECLARED.
     "create BucketPublicAccessBlock, create BucketServerSideEncryptionConfiguration, create BucketVersioning, "
     "create Function, create FunctionEventInvokeConfig, create LogGroup, create MetricAlarm, create Queue, "
     "create Role, create RolePolicy, create Schedule, create ScheduleGroup, create Topic, create TopicPolicy, "
-    "update CompositeAlarm, update Dashboard",
+    "update CompositeAlarm",
     # Without a schedule there is no bucket.
     "reportObjectLockDays": "",
     "queueRetentionDays": "update Queue",
