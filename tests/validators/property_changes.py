@@ -24,6 +24,8 @@ def rename(inputs: Inputs, names: Names) -> Properties:
     """The inputs as properties; raises NoCounterpart with the first that has no name there."""
     properties: Properties = {}
     for key, value in inputs.items():
+        if value is None:  # a template leaves out what is not set
+            continue
         if key not in names:
             raise NoCounterpart(f"{key} has no counterpart in tests/validators/resource_types.py")
         name = names[key]
@@ -33,7 +35,7 @@ def rename(inputs: Inputs, names: Names) -> Properties:
 
 def rename_fields(name: str, names: Names) -> Change:
     """An object with these fields, as one under another name."""
-    return lambda value: {name: rename(value, names)}
+    return lambda value: {} if value is None else {name: rename(value, names)}
 
 
 def flatten(names: Names) -> Change:

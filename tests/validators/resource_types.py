@@ -33,8 +33,9 @@ _LIFECYCLE_RULE: Names = {
 }
 _ENCRYPTION_RULE: Names = {
     "applyServerSideEncryptionByDefault": rename_fields(
-        "ServerSideEncryptionByDefault", {"sseAlgorithm": "SSEAlgorithm"}
+        "ServerSideEncryptionByDefault", {"sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
     ),
+    "bucketKeyEnabled": "BucketKeyEnabled",
 }
 _HTTP_PARAMETER: Names = {"key": "Key", "value": "Value", "isValueSecret": "IsValueSecret"}
 _DEAD_LETTERS: Names = {"deadLetterConfig": rename_fields("DeadLetterConfig", {"arn": "Arn"})}

@@ -25,6 +25,7 @@ NOT_NEEDED: Mapping[str, Mapping[str, str]] = {
         r"dynamodb:(DescribeImport|ImportTable)|s3:.*|logs:.*": "no import of a table",
         r"kms:.*": "AWS's own key",
     },
+    "AWS::Events::Connection": {r"kms:.*": "AWS's own key"},
     "AWS::IAM::Role": {
         r"iam:(Attach|Detach)RolePolicy|iam:\w+RolePermissionsBoundary": "neither managed policies nor a boundary",
         r"iam:(Delete|Get|Put)RolePolicy": "policies are resources of their own",
