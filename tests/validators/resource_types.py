@@ -256,6 +256,9 @@ TYPES: Mapping[str, tuple[str, Names]] = {
                 "Target",
                 {
                     "arn": "Arn",
+                    "eventbridgeParameters": rename_fields(
+                        "EventBridgeParameters", {"detailType": "DetailType", "source": "Source"}
+                    ),
                     "roleArn": "RoleArn",
                     "input": "Input",
                     "retryPolicy": rename_fields("RetryPolicy", _RETRY_POLICY),
