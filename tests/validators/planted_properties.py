@@ -25,6 +25,8 @@ ERRORS: Mapping[str, Errors] = {
     "AWS::CloudWatch::CompositeAlarm": Errors("AlarmRule", "AlarmDescription", "x" * 1025),
     "AWS::CloudWatch::Dashboard": Errors("DashboardBody", "DashboardName", ["two", "names"]),
     "AWS::DynamoDB::Table": Errors("KeySchema", "BillingMode", "FREE"),
+    "AWS::Events::ApiDestination": Errors("ConnectionArn", "HttpMethod", "FETCH"),
+    "AWS::Events::Connection": Errors("AuthParameters/ApiKeyAuthParameters/ApiKeyName", "AuthorizationType", "NONE"),
     "AWS::Events::Rule": Errors("Targets/0/Id", "State", "ON"),
     "AWS::IAM::Role": Errors("AssumeRolePolicyDocument", "MaxSessionDuration", 60),
     "AWS::IAM::RolePolicy": Errors("RoleName", "PolicyDocument/Version", "2012-10-18"),
