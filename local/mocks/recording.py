@@ -56,6 +56,10 @@ ARN_PREFIXES = {
     "ssm/parameter": "parameter/",
 }
 """Type -> what precedes the name in its ARN; for other types, the type."""
+ARN_ENDS = dict.fromkeys(
+    ("cloudwatch/eventApiDestination", "cloudwatch/eventConnection"), "/4f7e1b2c-0d3a-4c5e-9f60-1a2b3c4d5e6f"
+)
+"""Type -> the id that EventBridge puts behind the name."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ class _ProviderMocks(mocks.Mocks):
         account = "" if service in SERVICES_WITHOUT_ACCOUNT else ACCOUNT
         prefix = ARN_PREFIXES.get(kind, f"{args.typ.rpartition(':')[2]}/")
         arn_service = ARN_SERVICES.get(kind, ARN_SERVICES.get(service, service))
-        arn = f"arn:{self._partition}:{arn_service}:{region}:{account}:{prefix}{physical}"
+        arn = f"arn:{self._partition}:{arn_service}:{region}:{account}:{prefix}{physical}{ARN_ENDS.get(kind, '')}"
         url = f"https://sqs.{self._region}.{self._domain}/{ACCOUNT}/{physical}"
         return physical, {"arn": arn, "name": physical, "bucket": physical, "url": url, **args.inputs}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 _NOT_IN_GOVCLOUD = "who subscribes no chat or pager has none; whether GovCloud has them is among what is unproven"
 CFN_LINT: Mapping[str, str] = {
     "Resource type 'AWS::Events::ApiDestination' does not exist in 'us-gov-west-1'": _NOT_IN_GOVCLOUD,
+    "AuthParameters' is approaching the limit of 2 properties": "the two that a connection may have",
     "Resource type 'AWS::Events::Connection' does not exist in 'us-gov-west-1'": _NOT_IN_GOVCLOUD,
 }
 """A part of each finding that is accepted -> the reason."""

@@ -37,6 +37,9 @@ _ENCRYPTION_RULE: Names = {
     ),
     "bucketKeyEnabled": "BucketKeyEnabled",
 }
+_LOCK_RULE = rename_fields(
+    "Rule", {"defaultRetention": rename_fields("DefaultRetention", {"mode": "Mode", "days": "Days"})}
+)
 _HTTP_PARAMETER: Names = {"key": "Key", "value": "Value", "isValueSecret": "IsValueSecret"}
 _DEAD_LETTERS: Names = {"deadLetterConfig": rename_fields("DeadLetterConfig", {"arn": "Arn"})}
 
@@ -403,15 +406,7 @@ PARTS: Mapping[str, tuple[str, str, Names]] = {
         {
             "rule": lambda rule: {
                 "ObjectLockEnabled": True,
-                "ObjectLockConfiguration": {
-                    "ObjectLockEnabled": "Enabled",
-                    "Rule": {
-                        "DefaultRetention": {
-                            "Mode": rule["defaultRetention"]["mode"],
-                            "Days": rule["defaultRetention"]["days"],
-                        }
-                    },
-                },
+                "ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **_LOCK_RULE(rule)},
             },
         },
     ),

@@ -20,8 +20,6 @@ from tests.validators.property_changes import NoCounterpart, leave_out
 from tests.validators.resource_types import PARTS, TYPES
 
 WITHOUT_COUNTERPART = {
-    ("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", ("rule",)),
-    ("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", ("rule", "defaultRetention")),
     ("aws:s3/bucket:Bucket", ("forceDestroy",)),
     ("aws:secretsmanager/secret:Secret", ("recoveryWindowInDays",)),
 }
