@@ -1,9 +1,10 @@
 """What EventBridge Scheduler needs to reach a target. For internal use."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
-from pulumi import Output
+from pulumi import Output, ResourceOptions
 from pulumi_aws import iam, scheduler
 
 from . import arns, iam_policies
@@ -16,36 +17,53 @@ SCHEDULE_INPUT = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
 
 
-def schedule_role(
+def create_schedule(
     name: str,
     description: str,
+    expression: str,
     group: scheduler.ScheduleGroup,
+    target: Mapping[str, Any],
     *,
+    role_name: str,
+    role_description: str,
     statements: pulumi.Input[list[Statement]],
     tags: Mapping[str, str] | None,
-    opts: pulumi.ResourceOptions,
-) -> tuple[iam.Role, iam.RolePolicy]:
-    """A role for the schedules of this group, which may do what these statements say.
-
-    A schedule depends on both: Scheduler checks at creation that it may assume the role.
-    """
+    parent: pulumi.Resource,
+    timezone: str | None = None,
+    window: scheduler.ScheduleFlexibleTimeWindowArgsDict | None = None,
+) -> scheduler.Schedule:
+    """A schedule in this group, and its role, which only schedules of the group may assume and which may do what these
+    statements say; the role is added to `target`."""
     account = arns.part(group.arn, arns.ArnPart.ACCOUNT)
     role = iam.Role(
-        name,
-        description=description,
+        role_name,
+        description=role_description,
         assume_role_policy=Output.all(account, group.arn).apply(
             lambda known: iam_policies.assumed_by_scheduler(*known)
         ),
         tags=tags,
-        opts=opts,
+        opts=ResourceOptions(parent=parent),
     )
     permitted = iam.RolePolicy(
-        name,
+        role_name,
         role=role.name,
         policy=Output.from_input(statements).apply(lambda known: iam_policies.document(*known)),
-        opts=opts,
+        opts=ResourceOptions(parent=parent),
     )
-    return role, permitted
+    # Its type asks for the role in the literal.
+    complete: Any = {**target, "role_arn": role.arn}
+    return scheduler.Schedule(
+        name,
+        group_name=group.name,
+        description=description,
+        schedule_expression=expression,
+        schedule_expression_timezone=timezone,
+        flexible_time_window=window or {"mode": "OFF"},
+        state="ENABLED",
+        target=complete,
+        # Scheduler checks at creation that it may assume the role.
+        opts=ResourceOptions(parent=parent, depends_on=[permitted]),
+    )
 
 
 def build_retry_policy(period_seconds: int) -> scheduler.ScheduleTargetRetryPolicyArgsDict:

@@ -9,10 +9,10 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import iam, lambda_, scheduler
 
 from .. import arns, iam_policies
-from ..function import Function, RuntimeArgs, describe_for_alarms
+from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..placement import PROVIDER, detects_loops, find_region
 from ..queue import dead_letter_queue
-from ..schedule import SCHEDULE_INPUT, build_retry_policy, schedule_role
+from ..schedule import SCHEDULE_INPUT, build_retry_policy, create_schedule
 from ..settings import age_classes
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
@@ -199,33 +199,24 @@ class RotationAudit(pulumi.ComponentResource):
             lambda_.FunctionRecursionConfig(
                 f"{name}-check", function_name=check.name, recursive_loop="Allow", opts=child
             )
-        role, permitted = schedule_role(
-            f"{name}-schedule",
-            "Starts the audit on schedule (rotation-guard)",
-            group,
-            statements=Output.all(check.arn, dead_letters.arn, args.get("kms_key_arn")).apply(
-                lambda known: iam_policies.schedule(*known)
-            ),
-            tags=tags,
-            opts=child,
-        )
-        schedule = scheduler.Schedule(
+        schedule = create_schedule(
             name,
-            group_name=group.name,
-            description="Audits the rotation of every managed secret",
-            schedule_expression=expression,
-            schedule_expression_timezone=value_of(args, "schedule_timezone"),
-            flexible_time_window=_window(value_of(args, "schedule_flexible_minutes")),
-            state="ENABLED",
-            target={
+            "Audits the rotation of every managed secret",
+            expression,
+            group,
+            {
                 "arn": check.arn,
-                "role_arn": role.arn,
                 "input": json.dumps(SCHEDULE_INPUT),
                 "dead_letter_config": {"arn": dead_letters.arn},
                 "retry_policy": build_retry_policy(shortest_period_seconds(expression)),
             },
-            # Scheduler checks at creation that it may assume the role.
-            opts=ResourceOptions(parent=self, depends_on=[permitted]),
+            role_name=f"{name}-schedule",
+            role_description="Starts the audit on schedule (rotation-guard)",
+            statements=statements(iam_policies.schedule, check.arn, dead_letters.arn, args.get("kms_key_arn")),
+            tags=tags,
+            parent=self,
+            timezone=value_of(args, "schedule_timezone"),
+            window=_window(value_of(args, "schedule_flexible_minutes")),
         )
 
         self.function_name = check.name

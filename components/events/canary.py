@@ -12,7 +12,8 @@ from rotation_guard.domain.canary import CANARY, build_canary_detail
 from rotation_guard.domain.rotation_event import SERVICE_EVENT
 
 from .. import arns, iam_policies
-from ..schedule import schedule_role
+from ..function import statements
+from ..schedule import create_schedule
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.validation import InvalidSettings
@@ -65,27 +66,13 @@ class RotationCanary(pulumi.ComponentResource):
         # A group of its own: the alarms on the group of the audit are about audits.
         group = scheduler.ScheduleGroup(name, tags=tags, opts=child)
         bus_arn = Output.all(group.arn, args.get("event_bus_name", DEFAULT_BUS)).apply(lambda known: _find_bus(*known))
-        role, permitted = schedule_role(
+        schedule = create_schedule(
             name,
-            "Puts the canary on the event bus (rotation-guard)",
+            "Puts an event on the bus that must be recorded",
+            expression,
             group,
-            statements=Output.all(bus_arn, args["dead_letter_queue_arn"], args.get("kms_key_arn")).apply(
-                lambda known: iam_policies.canary(*known)
-            ),
-            tags=tags,
-            opts=child,
-        )
-        schedule = scheduler.Schedule(
-            name,
-            group_name=group.name,
-            description="Puts an event on the bus that must be recorded",
-            schedule_expression=expression,
-            schedule_expression_timezone=value_of(args, "schedule_timezone"),
-            flexible_time_window={"mode": "OFF"},
-            state="ENABLED",
-            target={
+            {
                 "arn": bus_arn,
-                "role_arn": role.arn,
                 "eventbridge_parameters": {"detail_type": SERVICE_EVENT, "source": CANARY},
                 "input": Output.from_input(args["incidents_table_name"]).apply(
                     lambda table: json.dumps(build_canary_detail(table))
@@ -93,8 +80,12 @@ class RotationCanary(pulumi.ComponentResource):
                 "dead_letter_config": {"arn": args["dead_letter_queue_arn"]},
                 "retry_policy": {**RETRY_POLICY},
             },
-            # Scheduler checks at creation that it may assume the role.
-            opts=ResourceOptions(parent=self, depends_on=[permitted]),
+            role_name=name,
+            role_description="Puts the canary on the event bus (rotation-guard)",
+            statements=statements(iam_policies.canary, bus_arn, args["dead_letter_queue_arn"], args.get("kms_key_arn")),
+            tags=tags,
+            parent=self,
+            timezone=value_of(args, "schedule_timezone"),
         )
 
         self.schedule_name = schedule.name

@@ -15,7 +15,7 @@ from ..function import Function, RuntimeArgs, statements
 from ..observability.alarms import Alarms, Condition, Metric
 from ..queue import dead_letter_queue
 from ..release import resolve_runbook
-from ..schedule import schedule_role
+from ..schedule import create_schedule
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
 from . import checks, permissions
@@ -166,31 +166,23 @@ class Member(pulumi.ComponentResource):
     def _schedule(self, name: str, args: MemberArgs, redelivery: Function, failed_runs: sqs.Queue) -> None:
         child, tags = ResourceOptions(parent=self), args.get("tags")
         group = scheduler.ScheduleGroup(f"{name}-redeliver", tags=tags, opts=child)
-        role, permitted = schedule_role(
-            f"{name}-schedule",
-            "Starts the redelivery on schedule (rotation-guard)",
-            group,
-            statements=Output.all(redelivery.arn, failed_runs.arn, args.get("kms_key_arn")).apply(
-                lambda known: iam_policies.schedule(*known)
-            ),
-            tags=tags,
-            opts=child,
-        )
-        scheduler.Schedule(
+        create_schedule(
             f"{name}-redeliver",
-            group_name=group.name,
-            description="Delivers events again that did not reach the hub",
-            schedule_expression=REDELIVERY_EXPRESSION,
-            flexible_time_window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 15},
-            state="ENABLED",
-            target={
+            "Delivers events again that did not reach the hub",
+            REDELIVERY_EXPRESSION,
+            group,
+            {
                 "arn": redelivery.arn,
-                "role_arn": role.arn,
                 "dead_letter_config": {"arn": failed_runs.arn},
                 # The next run is the retry.
                 "retry_policy": {"maximum_event_age_in_seconds": 60, "maximum_retry_attempts": 0},
             },
-            opts=ResourceOptions(parent=self, depends_on=[permitted]),
+            role_name=f"{name}-schedule",
+            role_description="Starts the redelivery on schedule (rotation-guard)",
+            statements=statements(iam_policies.schedule, redelivery.arn, failed_runs.arn, args.get("kms_key_arn")),
+            tags=tags,
+            parent=self,
+            window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 15},
         )
 
     def _watch(

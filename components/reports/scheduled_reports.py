@@ -14,7 +14,7 @@ from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..lambda_code import report_code
 from ..queue import dead_letter_queue
 from ..release import VERSION
-from ..schedule import SCHEDULE_INPUT, build_retry_policy, schedule_role
+from ..schedule import SCHEDULE_INPUT, build_retry_policy, create_schedule
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.schedule_expression import shortest_period_seconds
@@ -129,31 +129,23 @@ class ScheduledReports(pulumi.ComponentResource):
             },
             opts=child,
         )
-        role, permitted = schedule_role(
-            f"{name}-start",
-            "Starts the report on schedule (rotation-guard)",
-            group,
-            statements=Output.all(report.arn, dead_letters.arn, key).apply(lambda known: iam_policies.schedule(*known)),
-            tags=tags,
-            opts=child,
-        )
-        schedule = scheduler.Schedule(
+        schedule = create_schedule(
             name,
-            group_name=group.name,
-            description="Stores the report on all secrets",
-            schedule_expression=expression,
-            schedule_expression_timezone=value_of(args, "schedule_timezone"),
-            flexible_time_window={"mode": "OFF"},
-            state="ENABLED",
-            target={
+            "Stores the report on all secrets",
+            expression,
+            group,
+            {
                 "arn": report.arn,
-                "role_arn": role.arn,
                 "input": json.dumps(SCHEDULE_INPUT),
                 "dead_letter_config": {"arn": dead_letters.arn},
                 "retry_policy": build_retry_policy(shortest_period_seconds(expression)),
             },
-            # Scheduler checks at creation that it may assume the role.
-            opts=ResourceOptions(parent=self, depends_on=[permitted]),
+            role_name=f"{name}-start",
+            role_description="Starts the report on schedule (rotation-guard)",
+            statements=statements(iam_policies.schedule, report.arn, dead_letters.arn, key),
+            tags=tags,
+            parent=self,
+            timezone=value_of(args, "schedule_timezone"),
         )
 
         self.bucket_name = bucket.bucket
