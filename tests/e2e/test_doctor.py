@@ -38,7 +38,9 @@ def test_what_is_taken_away_is_found(stack, examine):
     events, functions, cloudtrail = (stack.client(service) for service in ("events", "lambda", "cloudtrail"))
     tables, iam = stack.client("dynamodb"), stack.client("iam")
     rule, function = stack.outputs["rule_names"]["labels"], stack.outputs["function_names"]["end"]
-    [trail] = cloudtrail.describe_trails()["trailList"]
+    # The account is shared, and another test may have made a trail of its own in it.
+    trails = [trail["TrailARN"] for trail in cloudtrail.describe_trails()["trailList"]]
+    assert trails
     table = stack.outputs["runs_table_name"]
     role = functions.get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
     [policy] = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -46,7 +48,8 @@ def test_what_is_taken_away_is_found(stack, examine):
 
     events.disable_rule(Name=rule)
     functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    cloudtrail.stop_logging(Name=trail["Name"])
+    for trail in trails:
+        cloudtrail.stop_logging(Name=trail)
     tables.update_continuous_backups(
         TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     )
@@ -57,7 +60,8 @@ def test_what_is_taken_away_is_found(stack, examine):
     finally:
         events.enable_rule(Name=rule)
         functions.delete_function_concurrency(FunctionName=function)
-        cloudtrail.start_logging(Name=trail["Name"])
+        for trail in trails:
+            cloudtrail.start_logging(Name=trail)
         tables.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
