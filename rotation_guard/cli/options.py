@@ -127,11 +127,14 @@ def finish_page(page: ReportPage, target: PageTarget, exit_code: bool, unreadabl
     raise typer.Exit(NEEDS_ATTENTION if exit_code and needs_attention else 0)
 
 
-def finish(report: Report, output_format: Format, exit_code: bool) -> NoReturn:
-    """Write a report, and end the command: with 3 if a part of what was asked for could not be read."""
+def finish(report: Report, output_format: Format, exit_code: bool, *, is_incomplete: bool = False) -> NoReturn:
+    """Write a report, and end the command: with 3 if a part of what was asked for could not be read.
+
+    `is_incomplete` says so of a report whose warnings name that part.
+    """
     write_report(report, output_format)
-    if report.is_incomplete:
-        for sentence in report.unreadable:
-            print_error(sentence)
+    for sentence in report.unreadable:
+        print_error(sentence)
+    if is_incomplete or report.is_incomplete:
         raise typer.Exit(UNREACHABLE)
     raise typer.Exit(NEEDS_ATTENTION if exit_code and report.needs_attention else 0)

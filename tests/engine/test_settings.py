@@ -82,6 +82,9 @@ GO_WITH_THEIR_SETTING = {
     "Bucket rotation-guard-management-trail",
     "Bucket rotation-guard-reports",
     "Queue rotation-guard-reports-dead-letters",
+    "Queue rotation-guard-findings-reports",
+    "Queue rotation-guard-findings-dead-letters",
+    "Queue rotation-guard-integrations-dead-letters",
     "Topic rotation-guard-reports",
     # The only subscription that has dead letters, and the topic that a customer key brings.
     "TopicSubscription rotation-guard-failures-sqs-5cb3965f",

@@ -17,11 +17,10 @@ from ..dead_letters.selection import Selection, parse_selection
 from ..dead_letters.sending import Sending
 from ..dead_letters.survey import find_letter, read_queues
 from ..deployment import Deployment, Write, begin_write, resolve_deployment
-from ..errors import INTERRUPTED, NEEDS_ATTENTION, UNREACHABLE, UsageError
+from ..errors import INTERRUPTED, UsageError
 from ..formats import Format, write_report
-from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs
+from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
-from ..report import Report
 from ..terminal import print_error
 
 DEFAULT = "list"
@@ -96,7 +95,7 @@ def list_dead_letters(
     deployment = resolve_deployment(stack_outputs, local, profile, region)
     survey = read_queues(deployment, selection, now)
     report = build_list(survey, selection, deployment, now)
-    _finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
+    finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
 def show(
@@ -125,7 +124,7 @@ def show(
     letter = reading.letters[0]
     destination = Sending(deployment).describe(letter, reading.queue)
     report = build_message(letter, reading, destination, survey, deployment, now)
-    _finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
+    finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
 def explain(
@@ -147,7 +146,7 @@ def explain(
     deployment = resolve_deployment(stack_outputs, local, profile, region)
     survey = read_queues(deployment, selection, now)
     report = build_explanation(survey, selection, deployment, now)
-    _finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
+    finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
 def redrive_dead_letters(
@@ -293,22 +292,7 @@ def _finish_outcomes(
     if write is not None:
         outcomes.record = {"caller": write.caller_arn, **({"reason": write.reason} if write.reason else {}), **saved}
     report = build_outcomes(outcomes, selection, deployment, utc_now(), hint=hint)
-    _finish(
-        report,
-        output_format,
-        exit_code,
-        is_incomplete=outcomes.is_incomplete,
-        is_interrupted=outcomes.is_interrupted,
-    )
-
-
-def _finish(
-    report: Report, output_format: Format, exit_code: bool, *, is_incomplete: bool, is_interrupted: bool = False
-) -> NoReturn:
-    """Write a report, and end the command: what could not be read or done is more than a warning."""
-    write_report(report, output_format)
-    if is_interrupted:
+    if outcomes.is_interrupted:
+        write_report(report, output_format)
         raise typer.Exit(INTERRUPTED)
-    if is_incomplete:
-        raise typer.Exit(UNREACHABLE)
-    raise typer.Exit(NEEDS_ATTENTION if exit_code and report.needs_attention else 0)
+    finish(report, output_format, exit_code, is_incomplete=outcomes.is_incomplete)

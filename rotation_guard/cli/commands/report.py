@@ -109,16 +109,18 @@ def report(
         if stream is not None:
             _finish_stream(stream, exit_code)
     answer = _assemble(read_deployments(deployments, question), secret_filter, question)
-    report = build_secret_report(answer)
+    if directory is None and output_format is not Format.HTML:
+        finish(build_secret_report(answer), output_format, exit_code)
+    history = read_page_history(deployments, at, now)
+    page, unreadable = build_page(answer, history), [*answer.unreadable, *history.unreadable]
     if directory is not None:
-        files, unread = build_contents(answer, deployments, question)
+        files, unread = build_contents(answer, deployments, question, page)
         for name in write_evidence(directory, files, answer, deployments[0].session, sign_with):
             print_error(f"Wrote {directory / name}.")
-        report = replace(report, unreadable=[*report.unreadable, *unread])
+        unreadable += unread
     if output_format is Format.HTML:
-        history = read_page_history(deployments, at, now)
-        finish_page(build_page(answer, history), target, exit_code, [*report.unreadable, *history.unreadable])
-    finish(report, output_format, exit_code)
+        finish_page(page, target, exit_code, unreadable)
+    finish(replace(build_secret_report(answer), unreadable=unreadable), output_format, exit_code)
 
 
 def exemptions(

@@ -7,6 +7,7 @@ from typing import Any
 
 from rotation_guard.domain.csv_format import render_csv
 from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
+from rotation_guard.html_report.page import ReportPage
 from rotation_guard.html_report.render import render_page
 
 from ..audit_reading import Question
@@ -16,7 +17,6 @@ from ..errors import Unreachable
 from ..exemption_report import build_exemption_register
 from ..formats import render_json, render_markdown
 from ..hub_reading import is_hub
-from ..page_report import build_page, read_page_history
 from ..report import Report
 from ..saved_heads import describe_heads
 from ..secret_answer import SecretAnswer
@@ -30,19 +30,18 @@ _BOOKKEEPING = ("changed", "expires_at", "holder", "lease_until", "next_token", 
 
 
 def build_contents(
-    answer: SecretAnswer, deployments: Sequence[Deployment], question: Question
+    answer: SecretAnswer, deployments: Sequence[Deployment], question: Question, page: ReportPage
 ) -> tuple[dict[str, bytes], list[str]]:
-    """The files by name, and what of them could not be read, one sentence each."""
+    """The files by name, and what could not be read for them, one sentence each; `page` is that of the answer."""
     report, register = build_secret_report(answer), build_exemption_register(answer)
-    history = read_page_history(deployments, question.at, question.now)
     files = {
         "report.json": render_json(report),
         "report.csv": "".join(render_csv(report.csv.columns, report.csv.rows)),
         "report.md": render_markdown(report),
-        "report.html": render_page(build_page(answer, history)),
+        "report.html": render_page(page),
         "exemptions.csv": "".join(render_csv(register.csv.columns, register.csv.rows)),
     }
-    unread = [*history.unreadable]
+    unread: list[str] = []
     runs: list[dict[str, Any]] = []
     for deployment in deployments:
         try:
