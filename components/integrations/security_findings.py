@@ -90,6 +90,7 @@ class SecurityFindings(pulumi.ComponentResource):
                 ),
                 "environment": {"RUNBOOK_URL": resolve_runbook(value_of(args, "runbook_url"))},
                 "timeout_seconds": IMPORT_TIMEOUT_SECONDS,
+                "retain_logs": True,
                 "runtime": args.get("runtime", {}),
             },
             opts=child,

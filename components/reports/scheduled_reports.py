@@ -122,6 +122,7 @@ class ScheduledReports(pulumi.ComponentResource):
                     "PRODUCT_VERSION": VERSION,
                 },
                 "timeout_seconds": REPORT_TIMEOUT_SECONDS,
+                "retain_logs": True,
                 "memory_mb": REPORT_MEMORY_MB,
                 "on_failure_arn": dead_letters.arn,
                 "runtime": args.get("runtime", {}),
