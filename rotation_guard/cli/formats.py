@@ -30,6 +30,7 @@ from .terminal import (
     render_text,
     write_stdout,
 )
+from .whole_file import write_whole_file
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _MANY_ROWS = 20
@@ -68,7 +69,7 @@ def write_file(option: str, name: str, text: str) -> None:
         write_stdout([text])
         return
     try:
-        Path(name).write_text(text, encoding="utf-8")
+        write_whole_file(Path(name), text)
     except OSError as error:
         raise UsageError(f"{option} must be a file that can be written, got {name}: {error.strerror}.") from None
     echo(f"Wrote {name}.")

@@ -1,8 +1,6 @@
 """Where an HTML page goes: to a file, to standard output, or into a browser."""
 
-import os
 import sys
-import tempfile
 import webbrowser
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +11,9 @@ from rotation_guard.html_report.page import ReportPage
 from .errors import UsageError
 from .formats import Format
 from .terminal import echo, print_error, progress, write_stdout
+from .whole_file import write_whole_file
 
 STDOUT = "-"
-_NEW_FILE = 0o666
-"""The mode of a new file, without the bits of the umask: a list of secrets may be kept private by it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,10 @@ class PageTarget:
             write_stdout([text])
             return
         path = Path(self.output or _default_name(page.generated_at))
-        _replace(path, text)
+        try:
+            write_whole_file(path, text)
+        except OSError as error:
+            raise UsageError(f"--output must be a file that can be written, got {path}: {error.strerror}.") from None
         echo(f"Written: {path}")
         if self.is_opened and not _open(path):
             print_error(f"No browser could be started: open {path} in one.")
@@ -57,32 +57,6 @@ class PageTarget:
 def _default_name(generated_at: datetime) -> str:
     """A name by time, so that no earlier report is overwritten."""
     return f"rotation-guard-{generated_at:%Y-%m-%dT%H%M%SZ}.html"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the whole file or nothing: a page that breaks off would look like a complete one."""
-    temporary = None
-    try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():  # such as /dev/stdout, or a directory
-            path.write_text(text, encoding="utf-8")
-            return
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(target.stat().st_mode if target.exists() else _NEW_FILE & ~_read_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise UsageError(f"--output must be a file that can be written, got {path}: {error.strerror}.") from None
-
-
-def _read_umask() -> int:
-    """The process's mask of file modes, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _open(path: Path) -> bool:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.secret_totals import Exemption as RegisterEntry
-from rotation_guard.domain.audit.secret_totals import list_exemptions
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.domain.remediation.incidents import RECOVERIES
-from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
+from rotation_guard.html_report.facts import describe_run, list_register, list_settings
+from rotation_guard.html_report.page import Incident, ReportPage, Run, TimelineEntry
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
-from rotation_guard.html_report.verdicts import count
 
 from .deployment import Deployment
 from .errors import CommandError
@@ -20,11 +19,10 @@ from .incident_report import IncidentRow, from_records
 from .incident_timeline import describe_entry, list_entries
 from .parsing import parse_timestamp
 from .provenance import describe_subject, list_provenance
-from .secret_answer import Part, SecretAnswer
+from .secret_answer import SecretAnswer
 from .tables import AuditTables, IncidentTable, Record
 
 _INCIDENTS_OUTPUT = "incidents_table_name"
-_WITHOUT_EXEMPTION = " Without it: "
 
 
 @dataclass(frozen=True)
@@ -88,27 +86,17 @@ def build_page(answer: SecretAnswer, history: PageHistory | None = None) -> Repo
         generated_at=answer.generated_at,
         secrets=answer.rows,
         # What the headline counts, whatever is listed.
-        tally=answer.tally or count(answer.rows),
+        tally=answer.tally or tally_rows(answer.rows),
         provenance=list(_list_facts(answer)),
-        settings=[*(_settings(answer.parts[0]) if not answer.has_several_parts else ()), *_filters(answer.filters)],
+        settings=[
+            *(() if answer.has_several_parts else list_settings(answer.parts[0].settings)),
+            *_filters(answer.filters),
+        ],
         warnings=[*unread, *answer.warning_sentences],
-        exemptions=[_exemption(entry) for entry in list_exemptions(answer.rows, answer.at)],
+        exemptions=list_register(answer.rows, answer.at),
         runs=history.runs if history else None,
         incidents=history.incidents if history else None,
         notes=history.notes if history else ["A scan evaluates this moment only: it has no trend and no incidents."],
-    )
-
-
-def _exemption(entry: RegisterEntry) -> Exemption:
-    problem = entry.row.reason.partition(_WITHOUT_EXEMPTION)[0] if entry.state == "invalid" else ""
-    return Exemption(
-        entry.row.secret_name,
-        entry.row.secret_arn,
-        entry.row.owner or "",
-        entry.reason,
-        entry.until or "",
-        entry.days_left,
-        problem,
     )
 
 
@@ -153,16 +141,9 @@ def _list_facts(answer: SecretAnswer) -> Iterator[tuple[str, str]]:
     yield "Account", f"{part.identity.account_id or 'unknown'}{alias}"
     yield "Region", part.identity.region or "unknown"
     if part.run is not None:
-        completeness = "complete" if part.run.get("complete") else "incomplete"
-        yield "Run", f"{part.run['run_id']}, {completeness}, {part.run['checked']} secrets checked"
+        yield "Run", describe_run(part.run)
     yield "Read by", part.identity.caller_arn or "unknown"
     yield "Product", f"rotation-guard {product_version() or 'of a checkout'}"
-
-
-def _settings(part: Part) -> Iterator[tuple[str, str]]:
-    for name, value in part.settings.items():
-        text = ", ".join(f"{one['class']}: {one['days']} days" for one in value) if isinstance(value, list) else value
-        yield name.replace("_", " ").capitalize(), "none" if text in (None, "") else str(text)
 
 
 def _filters(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

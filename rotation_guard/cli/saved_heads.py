@@ -13,6 +13,7 @@ from .chain_reader import TableVerification
 from .deployment import Deployment
 from .errors import Unreachable, UsageError
 from .parsing import read_json
+from .whole_file import write_whole_file
 
 FORMAT_VERSION = 1
 
@@ -46,10 +47,8 @@ def write_heads(name: str, deployment: Deployment, now: datetime, tables: Iterab
 
     The file is replaced when it is complete, so an earlier one is never lost to a full disk.
     """
-    part = Path(f"{name}.part")
     try:
-        part.write_text(json.dumps(describe_heads(deployment, now, tables), indent=1) + "\n", encoding="utf-8")
-        part.replace(name)
+        write_whole_file(Path(name), json.dumps(describe_heads(deployment, now, tables), indent=1) + "\n")
     except OSError as error:
         raise Unreachable(f"--save-heads cannot be written to {name}: {error.strerror}.") from None
 

@@ -105,7 +105,9 @@ class Exemption:
     days_left: int | None
     """Negative if it has ended; None if the end is no date."""
     problem: str = ""
-    """Why it is invalid, in a sentence; empty if it is valid."""
+    """Why it is invalid, in a sentence; empty if it is not."""
+    state: str = "valid"
+    """`valid`, `invalid`, or `not applied` where another verdict comes first."""
 
 
 @dataclass(frozen=True)

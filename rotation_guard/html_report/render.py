@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rotation_guard.domain.control_characters import escape_control_characters
+from rotation_guard.domain.plain_values import read_account, read_region
 from rotation_guard.domain.remediation.links import build_secret_link
 from rotation_guard.domain.timestamps import to_iso
 
@@ -25,9 +26,6 @@ from .verdicts import SELF_EXPLANATORY, part_of
 
 MAX_DUE, MAX_OWNERS, MAX_EXEMPTIONS, MAX_INCIDENTS = 10, 50, 200, 50
 """Rows of the lists above the table; each list says how many it leaves out."""
-_ACCOUNT, _REGION = 4, 3
-"""Fields of an ARN (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)."""
-_ARN_FIELDS = 6
 _NO_PLACE = ("", "")
 
 
@@ -124,8 +122,7 @@ def _rows(secrets: Sequence[Secret]) -> Iterator[_SecretRow]:
 
 def _place(arn: str) -> tuple[str, str]:
     """The account and the Region of an ARN; empty if it is none."""
-    fields = arn.split(":")
-    return (fields[_ACCOUNT], fields[_REGION]) if len(fields) > _ARN_FIELDS else _NO_PLACE
+    return read_account(arn) or "", read_region(arn) or ""
 
 
 @cache

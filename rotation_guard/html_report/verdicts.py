@@ -1,8 +1,8 @@
 """The audit's verdicts in the words of the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from rotation_guard.domain.audit.tally import ACCEPTED, Part, Tally, classify, tally
+from rotation_guard.domain.audit.tally import ACCEPTED, Part, classify
 
 from .page import Secret
 
@@ -38,8 +38,3 @@ def explain(verdict: str) -> str:
 def part_of(secret: Secret) -> Part:
     """The class of the tally that a secret is in."""
     return classify(secret.status, secret.verdict, secret.attention)
-
-
-def count(secrets: Sequence[Secret]) -> Tally:
-    """The tally of these secrets."""
-    return tally((secret.status, secret.verdict, secret.attention) for secret in secrets)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rotation_guard.cli.secret_report import SecretRow
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
-from rotation_guard.html_report.verdicts import count
 
 AT = datetime(2026, 11, 30, 8, 15, tzinfo=UTC)
 """The time of every page."""
@@ -107,7 +107,7 @@ def build_secrets() -> list[SecretRow]:
 def build_page(**more: Any) -> ReportPage:
     """The sample; fields may be replaced."""
     secrets = more.get("secrets") or build_secrets()
-    tally = count(secrets)
+    tally = tally_rows(secrets)
     values: dict[str, Any] = {
         "subject": f"Production, account {ACCOUNT} (example-prod), Region {REGION}",
         "headline": f"{tally.describe('last complete run 12 minutes ago')}.",

@@ -4,11 +4,13 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from rotation_guard.domain.audit.tally import Tally
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
+from rotation_guard.html_report.facts import list_register
 from rotation_guard.html_report.render import render_page
 from rotation_guard.html_report.verdicts import EXPLANATIONS
 
@@ -164,6 +166,28 @@ def test_a_page_without_secrets_says_so_in_each_section():
         "No incident has been opened since 2025-11-01, and none is open.",
     ):
         assert sentence in page.text
+
+
+def test_an_exemption_that_is_not_applied_is_neither_valid_nor_a_problem():
+    exemption: Any = {"exempt_until": "2026-12-10", "exempt_reason": "The vendor rotates it."}
+    reason = "The exemption ended on 2026-11-20. Without it: overdue."
+    secrets = [
+        sample.build_secret("deleted", "pending_deletion", **exemption),
+        sample.build_secret("valid", "exempt", **exemption),
+        sample.build_secret("ended", "exemption_invalid", "needs_rotation", reason=reason, **exemption),
+    ]
+
+    register = list_register(secrets, sample.AT)
+
+    assert {entry.secret_name: (entry.state, entry.problem) for entry in register} == {
+        "deleted": ("not applied", ""),
+        "ended": ("invalid", "The exemption ended on 2026-11-20."),
+        "valid": ("valid", ""),
+    }
+    text = read(render_page(sample.build_page(secrets=secrets, exemptions=register))).text
+    assert text.count("The vendor rotates it. 2026-12-10 10 not applied") == 1
+    assert text.count("The vendor rotates it. 2026-12-10 10 valid") == 1
+    assert text.count("2026-12-10 10 needs attention : The exemption ended on 2026-11-20.") == 1
 
 
 def test_runs_that_begin_within_the_period_are_said_to():

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.html_report.page import Incident, Run
 from rotation_guard.html_report.render import format_duration
 from rotation_guard.html_report.statistics import (
@@ -15,7 +16,6 @@ from rotation_guard.html_report.statistics import (
     measure_recovery,
 )
 from rotation_guard.html_report.trend import build_trend, choose_weekly, list_weeks
-from rotation_guard.html_report.verdicts import count
 
 from .sample import AT, build_secret, build_secrets
 
@@ -29,7 +29,7 @@ def incident(days: float, minutes: float | None = None) -> Incident:
 
 
 def test_the_parts_of_the_tally_add_up():
-    tally = count(build_secrets())
+    tally = tally_rows(build_secrets())
 
     assert (tally.over_limit, tally.unknown, tally.total_accepted, tally.within_limit, tally.total) == (
         17,
@@ -41,7 +41,7 @@ def test_the_parts_of_the_tally_add_up():
 
 
 def test_a_status_that_is_not_known_is_no_good_news():
-    tally = count([build_secret("a", status="strange"), build_secret("b", "exempt"), build_secret("c", "fresh")])
+    tally = tally_rows([build_secret("a", status="strange"), build_secret("b", "exempt"), build_secret("c", "fresh")])
 
     assert (tally.over_limit, tally.unknown, tally.total_accepted, tally.within_limit) == (0, 1, 1, 1)
 
@@ -49,7 +49,7 @@ def test_a_status_that_is_not_known_is_no_good_news():
 def test_an_exemption_counts_as_accepted_only_while_it_is_valid():
     ended = build_secret("a", "exemption_invalid", "needs_rotation", 90)
 
-    assert count([ended]).over_limit == 1
+    assert tally_rows([ended]).over_limit == 1
 
 
 def test_owners_are_counted_in_the_same_parts():

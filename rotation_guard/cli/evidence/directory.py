@@ -1,11 +1,7 @@
 """Writes a directory of evidence: complete, or not at all."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ from ..errors import Unreachable, UsageError
 from ..identity import product_version
 from ..provenance import build_head
 from ..secret_answer import SecretAnswer
+from ..whole_file import write_whole_directory
 from .manifest import MANIFEST, build_manifest
 from .signature import sign
 
@@ -51,26 +48,10 @@ def write_evidence(
     signature = sign(session, key_id, manifest, answer.generated_at) if key_id else {}
     everything = {**complete, MANIFEST: manifest, **signature}
     try:
-        _write_all(path, everything)
+        write_whole_directory(path, everything)
     except OSError as error:
         raise Unreachable(f"{OPTION} cannot be written to {path}: {error.strerror}.") from None
     return sorted(everything)
-
-
-def _write_all(path: Path, files: Mapping[str, bytes]) -> None:
-    part = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
-    try:
-        for name, content in files.items():
-            (part / name).write_bytes(content)
-        # mkdtemp's directory is its owner's alone; whoever may read others in this place may read this one.
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o777 & ~mask)
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            shutil.rmtree(part)
-        raise
 
 
 def _list_facts(answer: SecretAnswer) -> dict[str, Any]:

@@ -47,9 +47,9 @@ def describe_settings(settings: Mapping[str, Any]) -> str:
     limit = settings.get("max_age_days")
     if limit is None:
         return "not recorded by this run"
-    classes = [f"{entry['class']} {entry['days']}" for entry in settings.get("max_age_classes") or ()]
+    classes = ";".join(f"{entry['class']} {entry['days']}" for entry in settings.get("max_age_classes") or ())
     texts = [
-        f"limit {limit} days{f' ({chr(59).join(classes)})' if classes else ''}",
+        f"limit {limit} days ({classes})" if classes else f"limit {limit} days",
         *(text.format(settings[name]) for name, text in _SETTING_TEXTS.items() if settings.get(name) is not None),
     ]
     return ", ".join(texts)

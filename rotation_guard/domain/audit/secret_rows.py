@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..plain_values import read_account, read_region
 from ..secret import read_version_date
 from ..timestamps import add_days, parse_timestamp, to_iso
 from .verdicts import UNKNOWN, Finding
@@ -64,21 +65,17 @@ class SecretRow:
     @property
     def account_id(self) -> str:
         """The account in its ARN; empty if it has none."""
-        return self._arn_field(4)
+        return read_account(self.secret_arn) or ""
 
     @property
     def region(self) -> str:
         """The Region in its ARN; empty if it has none."""
-        return self._arn_field(3)
+        return read_region(self.secret_arn) or ""
 
     @property
     def key(self) -> tuple[int, str]:
         """Identifies the secret in this report: names repeat between accounts."""
         return self.part, self.secret_name
-
-    def _arn_field(self, index: int) -> str:
-        fields = self.secret_arn.split(":", 5)
-        return fields[index] if len(fields) == 6 else ""
 
 
 @dataclass(frozen=True, slots=True)
