@@ -1,6 +1,6 @@
 """The whole product as one component: what another account or program reuses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -14,6 +14,7 @@ from .events.canary import RotationCanary, RotationCanaryArgs
 from .events.event_patterns import DEFAULT_BUS
 from .events.management_trail import ManagementTrail, ManagementTrailArgs
 from .events.rotation_events import ExtraRuleArgs, RotationEvents, RotationEventsArgs
+from .existing_resources import EXISTING_ARNS, ExistingResourcesArgs, complain_about_existing, pick
 from .function import RuntimeArgs
 from .integrations.integrations import Integrations, IntegrationsArgs
 from .integrations.requests import seal_endpoints
@@ -21,41 +22,16 @@ from .integrations.security_findings import SecurityFindings, SecurityFindingsAr
 from .notifications.notifications import Notifications, NotificationsArgs, SubscriptionArgs
 from .notifications.protocols import split_subscriptions
 from .observability.observability import Observability, ObservabilityArgs
-from .placement import Placement, complain_about_regions, find_placement, find_provider
+from .placement import find_placement, find_provider
 from .release import VERSION
 from .remediation.remediation import ChangeWindowArgs, Remediation, RemediationArgs, RemediationScopeArgs
 from .reports.scheduled_reports import ScheduledReports, ScheduledReportsArgs
-from .settings.component_args import check_later, complain_about_groups, complain_about_value
+from .settings.component_args import check_later
 from .settings.declarations import select, value_of
 from .settings.validation import EXISTING, refuse_invalid
 from .table import TableReference, find_table
 
 DEMO_OUTPUTS = ("fresh_secret_name", "stale_secret_name", "ignored_secret_name", "rotating_secret_name")
-
-
-class ExistingResourcesArgs(TypedDict):
-    """What exists already and is used, where otherwise RotationGuard would make its own."""
-
-    failures_topic_arn: NotRequired[pulumi.Input[str]]
-    """Topic for failed rotations; its policy must let EventBridge publish."""
-    remediation_topic_arn: NotRequired[pulumi.Input[str]]
-    """Topic for what remediation found and did."""
-    critical_topic_arn: NotRequired[pulumi.Input[str]]
-    """Topic for what needs attention now; its policy must let CloudWatch publish."""
-    audit_queue_arn: NotRequired[pulumi.Input[str]]
-    """Queue of the events that are to be recorded, with dead letters of its own; its policy must let EventBridge send
-    to it."""
-    audit_queue_url: NotRequired[pulumi.Input[str]]
-    """The same queue; given with its ARN."""
-    audit_trail_table_arn: NotRequired[pulumi.Input[str]]
-    """Table of the audit trail, which several stacks may share."""
-    status_table_arn: NotRequired[pulumi.Input[str]]
-    """Table of the audit's status, with the index `attention`, for this stack alone."""
-    incidents_table_arn: NotRequired[pulumi.Input[str]]
-    """Table of the incidents, for this stack alone."""
-    event_bus_name: NotRequired[pulumi.Input[str]]
-    """Bus that the rules are on. AWS and our functions send to the default one alone: another needs rules that forward
-    the events of `aws.secretsmanager` and of `rotation-guard`."""
 
 
 class RotationGuardArgs(TypedDict):
@@ -178,7 +154,6 @@ class RotationGuardArgs(TypedDict):
     # end settings
 
 
-EXISTING_ARNS = tuple(name for name in ExistingResourcesArgs.__annotations__ if name.endswith("_arn"))
 DEFAULTS: RotationGuardArgs = {}
 """Nothing set. A default of None would need `| None` in the annotation, of which Pulumi's SDK makes no schema
 (https://www.pulumi.com/docs/iac/guides/building-extending/components/build-a-component/)."""
@@ -279,7 +254,7 @@ class RotationGuard(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         runtime: RuntimeArgs = select(args, RuntimeArgs)
 
-        topics = _pick(existing, "failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
+        topics = pick(existing, "failures_topic_arn", "remediation_topic_arn", "critical_topic_arn")
         sns_subscriptions, receivers = split_subscriptions(subscriptions)
         served = {"subscriptions": sns_subscriptions} if subscriptions else {}
         notifications = Notifications(name, {**select(args, NotificationsArgs), **served, **topics}, child)
@@ -293,7 +268,7 @@ class RotationGuard(pulumi.ComponentResource):
             f"{name}-trail",
             {
                 **select(args, AuditTrailArgs),
-                **_pick(
+                **pick(
                     existing,
                     queue_arn="audit_queue_arn",
                     queue_url="audit_queue_url",
@@ -313,7 +288,7 @@ class RotationGuard(pulumi.ComponentResource):
             {
                 **select(args, RemediationArgs),
                 **_add_demo_functions(args, demo),
-                **_pick(existing, "incidents_table_arn"),
+                **pick(existing, "incidents_table_arn"),
                 "remediation_topic_arn": notifications.remediation_topic_arn,
                 "critical_topic_arn": notifications.critical_topic_arn,
                 "runtime": runtime,
@@ -328,7 +303,7 @@ class RotationGuard(pulumi.ComponentResource):
                 "audit_queue_arn": trail.queue_arn,
                 # The policy of a queue that exists already is its owner's.
                 **({} if "audit_queue_arn" in existing else {"audit_queue_url": trail.queue_url}),
-                **_pick(existing, "event_bus_name"),
+                **pick(existing, "event_bus_name"),
                 "start_function_arn": remediation.start_function_arn,
                 "start_function_name": remediation.start_function_name,
                 "incidents_table_name": remediation.incidents_table_name,
@@ -342,7 +317,7 @@ class RotationGuard(pulumi.ComponentResource):
                 {
                     **select(args, IntegrationsArgs),
                     "subscriptions": receivers,
-                    **_pick(existing, "event_bus_name"),
+                    **pick(existing, "event_bus_name"),
                     "incidents_table_name": remediation.incidents_table_name,
                 },
                 child,
@@ -353,7 +328,7 @@ class RotationGuard(pulumi.ComponentResource):
                 f"{name}-findings",
                 {
                     **select(args, SecurityFindingsArgs),
-                    **_pick(existing, "event_bus_name"),
+                    **pick(existing, "event_bus_name"),
                     "incidents_table_name": remediation.incidents_table_name,
                     "runtime": runtime,
                 },
@@ -372,7 +347,7 @@ class RotationGuard(pulumi.ComponentResource):
                 f"{name}-canary",
                 {
                     **select(args, RotationCanaryArgs),
-                    **_pick(existing, "event_bus_name"),
+                    **pick(existing, "event_bus_name"),
                     "incidents_table_name": remediation.incidents_table_name,
                     "dead_letter_queue_arn": events.dead_letters_arn,
                 },
@@ -413,7 +388,7 @@ class RotationGuard(pulumi.ComponentResource):
                 **select(args, ObservabilityArgs),
                 "alarms_topic_arn": notifications.alarms_topic_arn,
                 "rule_names": events.rule_names,
-                **_pick(existing, "event_bus_name"),
+                **pick(existing, "event_bus_name"),
                 "undelivered_events_queue_name": events.dead_letters_name,
                 "audit_queue_name": trail.queue_name,
                 "unrecorded_events_queue_name": trail.dead_letters_name,
@@ -476,7 +451,7 @@ class RotationGuard(pulumi.ComponentResource):
         }
         self.alarm_names = observability.alarm_names
         self.existing_arns = {
-            argument: Output.from_input(arn) for argument, arn in _pick(existing, *EXISTING_ARNS).items()
+            argument: Output.from_input(arn) for argument, arn in pick(existing, *EXISTING_ARNS).items()
         } or None
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
@@ -498,21 +473,6 @@ def _describe_for_alarms(integrations: Integrations | None, findings: SecurityFi
         short: name for source in (integrations, findings) if source for short, name in source.rule_names.items()
     }
     return {**watched, **({"receiver_rule_names": rule_names} if rule_names else {})}
-
-
-def complain_about_existing(existing: Any, placement: Placement) -> Iterator[str]:
-    """What is wrong with what is said to exist already, for a stack in this place."""
-    yield from complain_about_value(EXISTING, existing, ExistingResourcesArgs)
-    if isinstance(existing, Mapping):
-        yield from complain_about_regions({f"{EXISTING}.{name}": value for name, value in existing.items()}, placement)
-        yield from complain_about_groups(f"{EXISTING}.", existing, (("audit_queue_arn", "audit_queue_url"),))
-
-
-def _pick(existing: ExistingResourcesArgs, *names: str, **renamed: str) -> dict[str, Any]:
-    """What exists already of these names; of `renamed`, by the names that a component has for them."""
-    given: dict[str, Any] = {**existing}
-    arguments = {name: name for name in names} | renamed
-    return {argument: given[name] for argument, name in arguments.items() if name in given}
 
 
 def _add_demo_functions(args: RotationGuardArgs, demo: DemoSecrets | None) -> dict[str, list[pulumi.Input[str]]]:

@@ -13,7 +13,8 @@ from rotation_guard.domain.audit.run import CHANGES
 from rotation_guard.domain.audit.run_history import RunHistory
 from rotation_guard.domain.timestamps import parse_timestamp
 
-from .tables import AuditTables, Record
+from .dynamodb import Record
+from .tables import AuditTables
 
 _MAX_RUNS = 50
 """Runs among which the last complete one is searched for."""

@@ -14,12 +14,13 @@ from rotation_guard.domain.audit.tally import tally_run
 
 from .audit_history import RunHistory, rows_as_of, runs_until
 from .deployment import Deployment, require_account
+from .dynamodb import Record
 from .errors import CommandError, Unreachable, UsageError
 from .hub_reading import is_hub, read_hub
 from .identity import Identity, begin_identity
 from .parsing import parse_timestamp
 from .secret_answer import Part, Reading
-from .tables import AuditTables, Record
+from .tables import AuditTables
 
 _Answer = TypeVar("_Answer")
 

@@ -11,8 +11,9 @@ from rotation_guard.domain.timestamps import to_iso
 
 from .aws import translate_aws_errors
 from .deployment import Deployment
+from .dynamodb import Record
 from .report import JSON_VERSION, Records, Report
-from .tables import AuditTables, Record
+from .tables import AuditTables
 from .terminal import PLAIN, Column, Row, progress
 
 _COLUMNS = (Column("VERDICT"), Column("SECRETS", is_number=True))

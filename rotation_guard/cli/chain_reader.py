@@ -27,8 +27,8 @@ from rotation_guard.domain.rotation_event import secret_name_of
 
 from .aws import CONNECTIONS
 from .deployment import Deployment
+from .dynamodb import DynamoDB
 from .parsing import parse_timestamp
-from .tables import DynamoDB
 from .terminal import progress
 
 SEGMENTS = 4

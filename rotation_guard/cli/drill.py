@@ -11,9 +11,10 @@ from rotation_guard.domain.timestamps import to_iso
 
 from .aws import translate_aws_errors
 from .deployment import Write
+from .dynamodb import DynamoDB, Record
 from .errors import CommandError, Unreachable
+from .incident_table import IncidentTable
 from .report import JSON_VERSION, Records, Report
-from .tables import DynamoDB, IncidentTable, Record
 from .terminal import GREEN, PLAIN, RED, YELLOW, Column, Row, progress
 
 DEFAULT_BUS = "default"

@@ -10,10 +10,11 @@ from rotation_guard.domain.audit.tally import tally_run
 
 from .audit_history import RunHistory
 from .deployment import Deployment, require_account
+from .dynamodb import Record
 from .identity import Identity, begin_identity
 from .parsing import parse_timestamp
 from .secret_answer import Part, Reading
-from .tables import HubTables, Record
+from .tables import HubTables
 
 _Place = tuple[str, str]
 

@@ -14,9 +14,9 @@ from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.timestamps import to_iso
 
 from .deployment import Deployment
+from .dynamodb import Record
 from .parsing import parse_timestamp
 from .report import JSON_VERSION, Records, Report, row_records
-from .tables import Record
 from .terminal import GREEN, PLAIN, RED, YELLOW, Column, Row
 
 SUSPENDED_COLUMNS = ("secret_name", "orphaned_at", "succeeded_at", "released_at", "secret_arn")

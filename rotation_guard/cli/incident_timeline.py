@@ -13,6 +13,7 @@ from rotation_guard.domain.remediation.next_steps import format_next_steps
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 
 from .deployment import Deployment
+from .dynamodb import Record
 from .incident_report import (
     IncidentRow,
     describe_acknowledgement,
@@ -26,7 +27,6 @@ from .incident_report import (
 )
 from .log_groups import EXECUTION, ROTATION_FUNCTION, build_log_links
 from .report import Records, Report, row_records
-from .tables import Record
 from .terminal import PLAIN, Column, Row
 
 COLUMNS = ("at", "action", "outcome", "reason", "evidence", "details")

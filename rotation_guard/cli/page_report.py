@@ -12,15 +12,17 @@ from rotation_guard.html_report.page import Incident, ReportPage, Run, TimelineE
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
 
 from .deployment import Deployment
+from .dynamodb import Record
 from .errors import CommandError
 from .hub_reading import is_hub
 from .identity import product_version
 from .incident_report import IncidentRow, from_records
+from .incident_table import IncidentTable
 from .incident_timeline import describe_entry, list_entries
 from .parsing import parse_timestamp
 from .provenance import describe_subject, list_provenance
 from .secret_answer import SecretAnswer
-from .tables import AuditTables, IncidentTable, Record
+from .tables import AuditTables
 
 _INCIDENTS_OUTPUT = "incidents_table_name"
 

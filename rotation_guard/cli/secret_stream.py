@@ -9,13 +9,14 @@ from rotation_guard.domain.audit.secret_rows import SecretRow, from_record
 
 from .audit_reading import Question, read_part
 from .deployment import Deployment
+from .dynamodb import Record
 from .errors import Unreachable
 from .hub_reading import is_hub
 from .report import Records
 from .secret_answer import Part, SecretAnswer
 from .secret_filter import SecretFilter
 from .secret_report import csv_columns, csv_rows
-from .tables import AuditTables, Record
+from .tables import AuditTables
 
 MANY_SECRETS = 50_000
 """More secrets than this are not sorted."""

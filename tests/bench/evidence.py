@@ -132,7 +132,7 @@ def _main(rows: int, secrets: int) -> None:
     made = time.process_time()
     session = SimpleNamespace(client=lambda _: _Table(rows, secrets), endpoint_url=None)
     deployment: Any = SimpleNamespace(session=session, output=lambda name: name, description="the benchmark")
-    with patch("rotation_guard.cli.tables.translate_aws_errors", lambda *_: patch.dict({}, {})):
+    with patch("rotation_guard.cli.dynamodb.translate_aws_errors", lambda *_: patch.dict({}, {})):
         verified = ChainReader(deployment, AUDIT_TRAIL, _NOW, {}).verify_all()
     ended = time.process_time()
     if (verified.rows, len(verified.findings)) != (rows // secrets * secrets, 0):

@@ -6,8 +6,9 @@ import pulumi
 import pytest
 
 from components.events.rotation_events import RotationEvents
+from components.existing_resources import ExistingResourcesArgs
 from components.observability.observability import Observability
-from components.rotation_guard import ExistingResourcesArgs, RotationGuard
+from components.rotation_guard import RotationGuard
 from components.settings.validation import InvalidSettings
 
 AT = "eu-west-1:111122223333"

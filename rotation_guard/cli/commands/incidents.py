@@ -14,6 +14,7 @@ from rotation_guard.domain.timestamps import to_iso
 
 from ..account import Account
 from ..deployment import Deployment, begin_write, resolve_deployment
+from ..dynamodb import Record
 from ..errors import UsageError
 from ..formats import Format
 from ..incident_report import (
@@ -23,6 +24,7 @@ from ..incident_report import (
     from_record,
     from_records,
 )
+from ..incident_table import IncidentTable
 from ..incident_timeline import NamedSecret, build_incident_report
 from ..log_groups import find_log_groups
 from ..options import (
@@ -39,7 +41,6 @@ from ..options import (
 )
 from ..parsing import parse_future_time, parse_past_time, parse_timestamp, utc_now
 from ..report import Report
-from ..tables import IncidentTable, Record
 from ..terminal import echo
 from ..watching import WATCH_SECONDS, watch
 

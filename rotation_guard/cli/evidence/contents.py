@@ -13,6 +13,7 @@ from rotation_guard.html_report.render import render_page
 from ..audit_reading import Question
 from ..chain_reader import ChainReader, TableVerification
 from ..deployment import Deployment
+from ..dynamodb import Record
 from ..errors import Unreachable
 from ..exemption_report import build_exemption_register
 from ..formats import render_json, render_markdown
@@ -21,7 +22,7 @@ from ..report import Report
 from ..saved_heads import describe_heads
 from ..secret_answer import SecretAnswer
 from ..secret_report import build_secret_report
-from ..tables import AuditTables, Record
+from ..tables import AuditTables
 from ..verification_report import build_verification_report
 
 RUN_DAYS = 92
