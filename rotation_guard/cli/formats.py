@@ -1,6 +1,6 @@
 """The formats of a report, one function each; cells are safe where they are opened.
 
-HTML is a page of its own: `page_report` builds it, and `page_output` writes it.
+The page of a report on secrets has charts and more: `page_report` builds it.
 """
 
 import json
@@ -17,6 +17,8 @@ from rotation_guard.domain.control_characters import (
 from rotation_guard.domain.csv_format import render_csv
 
 from .errors import UsageError
+from .page_output import TO_STDOUT, PageTarget
+from .parsing import utc_now
 from .report import Report, row_records
 from .terminal import (
     BOLD,
@@ -47,18 +49,19 @@ class Format(StrEnum):
     HTML = "html"
 
 
-TEXT_FORMATS = tuple(chosen for chosen in Format if chosen is not Format.HTML)
-"""The formats that every command has."""
+def write_report(report: Report, chosen: Format, target: PageTarget = TO_STDOUT) -> None:
+    """Write a report to standard output, and as a page to its target.
 
-
-def write_report(report: Report, chosen: Format) -> None:
-    """Write a report to standard output; CSV cannot contain warnings, so they go to standard error."""
+    CSV cannot contain warnings, so they go to standard error.
+    """
     if chosen is Format.TABLE:
         print_lines(lambda width: render_lines(report, width))
     elif chosen is Format.JSON:
         write_stdout([render_json(report)])
     elif chosen is Format.CSV:
         write_stdout(render_csv(report.csv.columns, report.csv.rows), report.warnings)
+    elif chosen is Format.HTML:
+        target.write(lambda: render_html(report), utc_now())
     else:
         write_stdout([render_markdown(report)])
 
@@ -150,6 +153,29 @@ def _markdown_lines(report: Report) -> Iterator[str]:
         yield f"**{_escape_markdown(section.title)}**"
         yield ""
         yield from _markdown_table(records.columns, records.rows)
+
+
+def render_html(report: Report) -> str:
+    """A page for people, with the tables that Markdown has."""
+    # Templates take a quarter of a second to import, which the other formats need not wait for.
+    from rotation_guard.html_report.document import Document, Table, render_document
+
+    tables = [("", report.markdown)] if report.rows else []
+    tables += [(section.title, row_records(section.columns, section.rows)) for section in report.markdown_sections]
+    return render_document(
+        Document(
+            source=report.headline,
+            answer=report.answer,
+            summary=report.summary,
+            title=report.title,
+            facts=report.facts,
+            links=report.links,
+            tables=[Table(title, records.columns, [[*row] for row in records.rows]) for title, records in tables],
+            next_steps=report.next_steps,
+            warnings=[*report.unreadable, *report.warnings],
+            provenance=report.provenance,
+        )
+    )
 
 
 def _markdown_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

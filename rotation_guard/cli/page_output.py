@@ -2,14 +2,12 @@
 
 import sys
 import webbrowser
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rotation_guard.html_report.page import ReportPage
-
 from .errors import UsageError
-from .formats import Format
 from .terminal import echo, print_error, progress, write_stdout
 from .whole_file import write_whole_file
 
@@ -20,31 +18,28 @@ STDOUT = "-"
 class PageTarget:
     """The options --output and --open."""
 
-    output: str | None
-    is_opened: bool
+    output: str | None = None
+    is_opened: bool = False
 
-    def check(self, chosen: Format) -> None:
-        """Check the options before anything is read. Raises UsageError."""
-        if chosen is not Format.HTML and (self.output is not None or self.is_opened):
+    def check(self, chosen: str) -> None:
+        """Check the options before anything is read; `chosen` is the format. Raises UsageError."""
+        if chosen != "html" and (self.output is not None or self.is_opened):
             raise UsageError(f"--output and --open require --format html, got --format {chosen}.")
         if self.is_opened and self.output == STDOUT:
             raise UsageError(f"--open requires a file, got --output {STDOUT}.")
 
-    def write(self, page: ReportPage) -> None:
-        """Render the page and write it. Raises UsageError if the file cannot be written.
+    def write(self, render: Callable[[], str], generated_at: datetime) -> None:
+        """Render a page and write it. Raises UsageError if the file cannot be written.
 
         In a terminal, where nobody wants to read HTML, it goes to a new file of this directory.
         """
-        # Templates and charts take a quarter of a second to import, which the other formats need not wait for.
-        from rotation_guard.html_report.render import render_page
-
         progress.update("Rendering the page")
-        text = render_page(page)
+        text = render()
         is_terminal = sys.stdout.isatty()
         if self.output == STDOUT or (self.output is None and not self.is_opened and not is_terminal):
             write_stdout([text])
             return
-        path = Path(self.output or _default_name(page.generated_at))
+        path = Path(self.output or _default_name(generated_at))
         try:
             write_whole_file(path, text)
         except OSError as error:
@@ -52,6 +47,9 @@ class PageTarget:
         echo(f"Written: {path}")
         if self.is_opened and not _open(path):
             print_error(f"No browser could be started: open {path} in one.")
+
+
+TO_STDOUT = PageTarget()
 
 
 def _default_name(generated_at: datetime) -> str:

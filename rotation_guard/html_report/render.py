@@ -1,26 +1,20 @@
 """Renders the page: one text without references, whose policy allows its own script and style and nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from rotation_guard.domain.control_characters import escape_control_characters
 from rotation_guard.domain.plain_values import read_account, read_region
 from rotation_guard.domain.remediation.links import build_secret_link
-from rotation_guard.domain.timestamps import to_iso
 
 from . import charts
 from .page import Incident, ReportPage, Secret
 from .rows import COMPRESSION_FORMAT, TableRows, split_rows
 from .statistics import count_ages, count_owners, count_verdicts, find_due_dates, measure_recovery
+from .templating import hash_source, load_templates, read_template
 from .trend import build_trend, first_month
 from .verdicts import SELF_EXPLANATORY, part_of
 
@@ -44,8 +38,8 @@ class _SecretRow:
 
 def render_page(page: ReportPage) -> str:
     """The page as one HTML document in UTF-8."""
-    environment = _environment()
-    style, script = _read("page.css"), _read("page.js")
+    environment = load_templates()
+    style, script = read_template("page.css"), read_template("page.js")
     places = {_place(secret.secret_arn) for secret in page.secrets} - {_NO_PLACE}
     has_places = len(places) > 1
     return environment.get_template("page.html").render(
@@ -58,23 +52,11 @@ def render_page(page: ReportPage) -> str:
         attention=sum(secret.attention for secret in page.secrets),
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=hash_source(style),
+        script_hash=hash_source(script),
         compression=COMPRESSION_FORMAT,
         maximum={"due": MAX_DUE, "owners": MAX_OWNERS, "exemptions": MAX_EXEMPTIONS, "incidents": MAX_INCIDENTS},
     )
-
-
-def format_duration(span: timedelta | None) -> str:
-    """A duration in its two largest units, such as `2 h 5 min`; empty for None."""
-    if span is None:
-        return ""
-    seconds = int(span.total_seconds())
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, seconds = divmod(seconds, size)
-        parts += [(number, unit)] if number or parts else []
-    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number) or "0 s"
 
 
 def _statistics(page: ReportPage) -> dict[str, Any]:
@@ -123,42 +105,3 @@ def _rows(secrets: Sequence[Secret]) -> Iterator[_SecretRow]:
 def _place(arn: str) -> tuple[str, str]:
     """The account and the Region of an ARN; empty if it is none."""
     return read_account(arn) or "", read_region(arn) or ""
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__package__ or __name__, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters |= {
-        "date": lambda value: "" if value is None else f"{value:%Y-%m-%d}",
-        "minute": lambda value: "" if value is None else f"{value:%Y-%m-%d %H:%M}",
-        "second": lambda value: "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}",
-        "iso": lambda value: to_iso(value),
-        "duration": format_duration,
-        "number": lambda value: f"{value:,}".replace(",", " "),
-        "plural": lambda count, one, many: one if count == 1 else many,
-        "secret_link": build_secret_link,
-    }
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """What the templates print, with its control characters made visible; Jinja escapes it afterwards."""
-    if value is None:
-        return ""
-    return escape_control_characters(value) if type(value) is str else value
-
-
-def _read(name: str) -> str:
-    return files(__package__ or __name__).joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """The hash of an inline script or style in a policy (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rotation_guard.html_report.document import Document, render_document
 from rotation_guard.html_report.page import ReportPage
 from rotation_guard.html_report.render import render_page
 from tests.validators import tools
@@ -71,18 +72,20 @@ class OpenPage:
 
 @pytest.fixture
 def open_page(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., OpenPage]]:
-    """Opens a report in a new window from a file; options are those of Playwright's `new_context`."""
+    """Opens a page in a new window from a file; options are those of Playwright's `new_context`."""
     contexts = []
 
-    def open_(report: ReportPage, **options: Any) -> OpenPage:
+    def open_(report: ReportPage | Document, **options: Any) -> OpenPage:
         path = tmp_path / f"{len(contexts)}.html"
-        path.write_text(render_page(report), encoding="utf-8")
+        has_script = isinstance(report, ReportPage)
+        text = render_page(report) if isinstance(report, ReportPage) else render_document(report)
+        path.write_text(text, encoding="utf-8")
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
         contexts.append(context)
         opened = OpenPage(context.new_page())
         opened.page.set_default_timeout(_TIMEOUT_MILLISECONDS)
         opened.page.goto(path.as_uri())
-        if options.get("java_script_enabled", True):
+        if has_script and options.get("java_script_enabled", True):
             opened.page.wait_for_selector("html[data-ready]")
         return opened
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from rotation_guard.cli import __main__ as console
 from rotation_guard.cli import errors, identity
 from rotation_guard.cli.commands import audit, dead_letters, incidents, remediation
-from rotation_guard.cli.formats import TEXT_FORMATS, Format
+from rotation_guard.cli.formats import Format
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 from rotation_guard.domain.remediation.incidents import Outcome
 
@@ -72,7 +72,7 @@ def test_an_example_with_an_unknown_option_would_be_noticed():
         (("scan",), VERDICT_NAMES),
         (("scan",), list(Format)),
         (("incidents", "list"), list(Outcome)),
-        (("incidents", "show"), list(TEXT_FORMATS)),
+        (("incidents", "show"), list(Format)),
     ],
 )
 def test_help_lists_the_choices_of_an_option(run, words, choices):

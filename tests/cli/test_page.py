@@ -10,7 +10,7 @@ import webbrowser
 
 import pytest
 
-from rotation_guard.cli.formats import TEXT_FORMATS
+from rotation_guard.cli.formats import Format
 from rotation_guard.html_report.trend import list_weeks
 from tests.html_report.test_page import read
 from tests.paths import ROOT
@@ -270,7 +270,7 @@ def test_without_a_browser_the_file_is_written_all_the_same(run, list_file, tmp_
     assert path.exists()
 
 
-@pytest.mark.parametrize("chosen", TEXT_FORMATS)
+@pytest.mark.parametrize("chosen", [chosen for chosen in Format if chosen is not Format.HTML])
 @pytest.mark.parametrize("options", [["--open"], ["--output", "a.html"]])
 def test_other_formats_have_no_file_and_no_browser(run, list_file, chosen, options):
     result = run("scan", "--from", list_file(), "--format", chosen, *options)
@@ -282,8 +282,7 @@ def test_other_formats_have_no_file_and_no_browser(run, list_file, chosen, optio
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["incidents", "--format", "html"], "must be one of table, json, csv, markdown, got html"),
-        (["report", "--format", "html", "--since", "7d"], "--since requires --format table, json, csv or markdown"),
+        (["incidents", "--format", "html", "--watch"], "--watch needs --format table, got html."),
         (["report", "--format", "html", "--open", "--output", "-"], "--open requires a file, got --output -."),
     ],
 )
@@ -300,3 +299,35 @@ def test_the_exit_code_says_whether_anything_needs_attention(run, list_file, day
     options = ["--now", NOW, "--format", "html", "--exit-code"]
 
     assert run("scan", "--from", list_file(entry("a", days)), *options).exit_code == code
+
+
+@pytest.mark.parametrize(
+    "words", [["incidents"], ["exemptions"], ["verify"], ["report", "--since", "7d"]], ids=" ".join
+)
+def test_what_has_no_charts_is_a_page_of_its_tables(stack, audit_stack, run_on_stack, words):
+    audit_stack.status("<b>old</b>", 90, verdict="exempt", exempt_until="2099-01-01", exempt_reason="A reason.")
+    audit(stack, audit_stack)
+    audit(stack, audit_stack, hours=24 * 8)
+    stack.closed_incident("<b>old</b>", "escalated", hours=1)
+
+    html, markdown = (run_on_stack(*words, "--format", chosen).stdout_bytes.decode() for chosen in ("html", "markdown"))
+
+    page = read(html)
+    assert page.errors == []
+    assert not page.attributes("script")
+    shown = [" ".join(text.split()) for text in page.texts]
+    for line in markdown.splitlines():
+        if line.startswith("| ") and "---" not in line:
+            cells = [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in line.strip("| ").split(" | ")]
+            assert [cell for cell in cells if cell and cell not in shown] == []
+
+
+def test_the_page_of_any_report_goes_where_that_of_secrets_goes(run_on_stack, audit_stack, stack, tmp_path):
+    audit(stack, audit_stack)
+    audit(stack, audit_stack, hours=24 * 8)
+    path = tmp_path / "changes.html"
+
+    result = run_on_stack("report", "--since", "7d", "--format", "html", "--output", str(path))
+
+    assert (result.exit_code, result.stdout) == (0, f"Written: {path}\n")
+    assert read(path.read_text(encoding="utf-8")).errors == []

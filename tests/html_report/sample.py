@@ -7,6 +7,7 @@ from typing import Any
 
 from rotation_guard.cli.secret_report import SecretRow
 from rotation_guard.domain.audit.secret_totals import tally_rows
+from rotation_guard.html_report.document import Document, Table
 from rotation_guard.html_report.page import Exemption, Incident, ReportPage, Run, TimelineEntry
 
 AT = datetime(2026, 11, 30, 8, 15, tzinfo=UTC)
@@ -256,3 +257,10 @@ def build_hostile_page() -> ReportPage:
         exemptions=exemptions,
         incidents=incidents,
     )
+
+
+def build_document(text: str, rows: int = 1) -> Document:
+    """A page without charts that has this text in every place."""
+    facts = [(text, text)]
+    table = Table(text, [text, text, text], [[text, text, None]] * rows)
+    return Document(text, text, text, text, facts, facts, [table, table], text, [text], facts)

@@ -7,7 +7,6 @@ import pytest
 
 from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.html_report.page import Incident, Run
-from rotation_guard.html_report.render import format_duration
 from rotation_guard.html_report.statistics import (
     count_ages,
     count_owners,
@@ -15,6 +14,7 @@ from rotation_guard.html_report.statistics import (
     find_due_dates,
     measure_recovery,
 )
+from rotation_guard.html_report.templating import format_duration
 from rotation_guard.html_report.trend import build_trend, choose_weekly, list_weeks
 
 from .sample import AT, build_secret, build_secrets

@@ -14,7 +14,7 @@ from ..errors import NEEDS_ATTENTION, UsageError
 from ..evidence.contents import build_contents
 from ..evidence.directory import check_directory, write_evidence
 from ..exemption_report import build_exemption_register
-from ..formats import TEXT_FORMATS, Format
+from ..formats import Format
 from ..options import (
     TIME_HELP,
     AllStackOutputs,
@@ -27,7 +27,6 @@ from ..options import (
     Output,
     OutputFormat,
     Owners,
-    PageFormat,
     Profiles,
     Region,
     Verdicts,
@@ -79,7 +78,7 @@ def report(
     local: Local = False,
     profile: Profiles = [],  # noqa: B006
     region: Region = None,
-    output_format: PageFormat = Format.TABLE,
+    output_format: OutputFormat = Format.TABLE,
     output: Output = None,
     open_page: Open = False,
     exit_code: ExitCode = False,
@@ -91,8 +90,6 @@ def report(
     """
     target = PageTarget(output, open_page)
     target.check(output_format)
-    if since is not None and output_format is Format.HTML:
-        raise UsageError(f"--since requires --format {', '.join(TEXT_FORMATS[:-1])} or {TEXT_FORMATS[-1]}, got html.")
     now = utc_now()
     at = now if as_of is None else parse_past_time("--as-of", as_of, now, end_of_day=True)
     start = None if since is None else parse_past_time("--since", since, now, end_of_day=True)
@@ -109,8 +106,10 @@ def report(
         if stream is not None:
             _finish_stream(stream, exit_code)
     answer = _assemble(read_deployments(deployments, question), secret_filter, question)
-    if directory is None and output_format is not Format.HTML:
-        finish(build_secret_report(answer), output_format, exit_code)
+    # Changes have no charts: their page is the tables.
+    has_charts = output_format is Format.HTML and since is None
+    if directory is None and not has_charts:
+        finish(build_secret_report(answer), output_format, exit_code, target=target)
     history = read_page_history(deployments, at, now)
     page, unreadable = build_page(answer, history), [*answer.unreadable, *history.unreadable]
     if directory is not None:
@@ -118,9 +117,9 @@ def report(
         for name in write_evidence(directory, files, answer, deployments[0].session, sign_with):
             print_error(f"Wrote {directory / name}.")
         unreadable += unread
-    if output_format is Format.HTML:
+    if has_charts:
         finish_page(page, target, exit_code, unreadable)
-    finish(replace(build_secret_report(answer), unreadable=unreadable), output_format, exit_code)
+    finish(replace(build_secret_report(answer), unreadable=unreadable), output_format, exit_code, target=target)
 
 
 def exemptions(

@@ -21,8 +21,8 @@ from ..options import (
     OlderThan,
     Open,
     Output,
+    OutputFormat,
     Owners,
-    PageFormat,
     Profiles,
     Regions,
     Verdicts,
@@ -82,7 +82,7 @@ def scan(
     owners: Owners = [],  # noqa: B006
     older_than: OlderThan = None,
     due_within: DueWithin = None,
-    output_format: PageFormat = Format.TABLE,
+    output_format: OutputFormat = Format.TABLE,
     output: Output = None,
     open_page: Open = False,
     exit_code: ExitCode = False,
