@@ -1,4 +1,4 @@
-"""The page of any report but that on secrets, in Chromium: it fits, prints nothing to the console, and axe is content."""
+"""The page of any report but that on secrets, in Chromium: it fits, is silent, and axe finds nothing."""
 
 import pytest
 
