@@ -262,5 +262,6 @@ def build_hostile_page() -> ReportPage:
 def build_document(text: str, rows: int = 1) -> Document:
     """A page without charts that has this text in every place."""
     facts = [(text, text)]
-    table = Table(text, [text, text, text], [[text, text, None]] * rows)
-    return Document(text, text, text, text, facts, facts, [table, table], text, [text], facts)
+    columns, cells = [text, text, text], [[text, text, None]] * rows
+    tables = [Table(text, columns, cells), Table(f"2: {text}", columns, cells), Table("", columns, cells)]
+    return Document(text, text, text, text, facts, facts, tables, text, [text], facts)
