@@ -102,5 +102,6 @@ provide node "asl-validator and statelint" "node npm" package.json package-lock.
 provide java "Event Ruler" "java javac mvn" pom.xml java.sha256 MatchEvents.java
 install_debian chromium chromium
 install_debian soffice libreoffice-calc-nogui
+install_debian pdftotext poppler-utils
 provide browser "the HTML report in Chromium" "chromium" requirements-browser.txt
 exit "$tampered"
