@@ -44,13 +44,13 @@ def test_it_runs_from_any_directory(command, tmp_path):
     assert done.stderr == b""
 
 
-def test_the_help_lists_every_command(tmp_path):
-    done = started(MODULE, "--help", cwd=tmp_path)
+def test_the_help_lists_every_command(run):
+    done = run("--help")
 
-    assert done.returncode == 0
+    assert done.exit_code == 0
     commands = (*console.COMMANDS, "audit", "dead-letters", "incidents", "remediation")
     assert {"report", "scan"} < set(commands)
-    assert all(f" {command} " in done.stdout.decode() for command in commands)
+    assert all(f" {command} " in done.stdout for command in commands)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_the_help_lists_every_command(tmp_path):
         ("remediation", ["stop", "go", "status"]),
     ],
 )
-def test_the_help_of_a_group_lists_its_commands(tmp_path, group, commands):
-    done = started(MODULE, group, "--help", cwd=tmp_path)
+def test_the_help_of_a_group_lists_its_commands(run, group, commands):
+    done = run(group, "--help")
 
-    assert done.returncode == 0
-    assert all(f" {command} " in done.stdout.decode() for command in commands)
+    assert done.exit_code == 0
+    assert all(f" {command} " in done.stdout for command in commands)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,20 @@ def test_the_help_of_a_group_lists_its_commands(tmp_path, group, commands):
         (["remediation", "stop", "--reason", "a"], 2),
     ],
 )
-def test_an_error_is_one_sentence_without_a_traceback(tmp_path, command, code):
-    done = started(MODULE, *command, cwd=tmp_path)
+def test_an_error_is_one_sentence(run, tmp_path, monkeypatch, command, code):
+    monkeypatch.chdir(tmp_path)
 
-    assert done.returncode == code
-    assert "deployment" in done.stderr.decode()
+    done = run(*command)
+
+    assert done.exit_code == code
+    assert "deployment" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_error_of_the_process_has_no_traceback(tmp_path):
+    done = started(MODULE, "report", cwd=tmp_path)
+
+    assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1
     assert b"Traceback" not in done.stderr
 
