@@ -19,6 +19,7 @@ from rotation_guard.domain.secret import (
 
 from .aws import CONNECTIONS, AwsSession, translate_aws_errors
 from .errors import ListingDenied
+from .secret_responses import read_lists_directly
 from .terminal import progress
 
 _PAGE = 100
@@ -47,7 +48,8 @@ class Account:
 
     def __init__(self, session: AwsSession) -> None:
         self._session = session
-        self._secretsmanager = session.client("secretsmanager")
+        self._secretsmanager = session.client("secretsmanager", validated=False)
+        read_lists_directly(self._secretsmanager)
 
     @property
     def region(self) -> str:

@@ -1,8 +1,13 @@
 """The precedence of Region and profile: options, then the stack, then the environment, then the profile."""
 
+from contextlib import suppress
+
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation_guard.cli.aws import AwsSession
+
+from .stacks import LOCAL_ENDPOINT
 
 NO_REGION = {"AWS_REGION": None, "AWS_DEFAULT_REGION": None}
 
@@ -96,3 +101,16 @@ def test_an_unknown_profile_is_reported_with_its_source(stack, run_on_stack, opt
 
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("session", [AwsSession(region="eu-west-1"), AwsSession(None, "eu-west-1", LOCAL_ENDPOINT)])
+def test_cloudtrail_sees_which_program_calls(aws, session):
+    agents = []
+    client = session.client("sts")
+    client.meta.events.register("before-send", lambda request, **_: agents.append(request.headers["User-Agent"]))
+
+    with suppress(BotoCoreError, ClientError):
+        client.get_caller_identity()
+
+    [agent, *_] = agents
+    assert agent.decode().startswith("rotation-guard Botocore/")

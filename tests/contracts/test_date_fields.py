@@ -14,6 +14,8 @@ from botocore.awsrequest import AWSResponse
 
 from handlers.adapters import clients, secrets
 from rotation_guard.cli import secret_listing
+from rotation_guard.cli.account import Account
+from rotation_guard.cli.aws import AwsSession
 from rotation_guard.domain.secret import DATE_FIELDS, parse_secret
 
 MODEL = botocore.session.get_session().get_service_model("secretsmanager")
@@ -40,7 +42,7 @@ def find_undecoded(entry, shape):
 
 @pytest.fixture
 def respond_with(monkeypatch):
-    """Makes the handlers' client receive this JSON instead of a response of AWS."""
+    """Makes a client, which is the handlers' by default, receive this JSON instead of a response of AWS."""
     for name, value in {"REGION": "eu-west-1", "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}.items():
         monkeypatch.setenv(f"AWS_{name}" if name != "REGION" else "AWS_DEFAULT_REGION", value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
@@ -51,12 +53,32 @@ def respond_with(monkeypatch):
         raw = Mock(stream=lambda *_: iter([json.dumps(body).encode()]))
         return AWSResponse(request.url, 200, {}, raw)
 
-    def configure(content, **settings):
+    def configure(content, client=None, **settings):
         body.update(content)
-        clients.client("secretsmanager", **settings).meta.events.register("before-send.secrets-manager", respond)
+        client = client or clients.client("secretsmanager", **settings)
+        client.meta.events.register("before-send.secrets-manager", respond)
 
     yield configure
     clients.client.cache_clear()
+
+
+@pytest.fixture
+def scanned(respond_with, monkeypatch):
+    """An account whose client receives this JSON, and the client."""
+    created = []
+
+    def configure(content):
+        client = boto3.client
+        monkeypatch.setattr(
+            AwsSession,
+            "client",
+            lambda _, name, **__: created.append(client(name, region_name="eu-west-1")) or created[0],
+        )
+        account = Account(AwsSession())
+        respond_with(content, created[0])
+        return created[0], account
+
+    return configure
 
 
 @pytest.fixture
@@ -107,3 +129,32 @@ def test_a_scan_of_a_file_decodes_every_date_of_a_listed_secret(tmp_path, parsed
 
     [entry] = parsed
     assert not find_undecoded(entry, "SecretListEntry")
+
+
+@pytest.mark.parametrize("date", [CREATED.timestamp(), CREATED.isoformat()])
+def test_a_scan_of_an_account_decodes_every_date_of_a_secret_and_of_its_versions(scanned, date):
+    secret = entry_of("SecretListEntry", date, Name="orders/db", ARN=ARN, Description=None)
+    client, account = scanned({"SecretList": [secret], "Versions": [entry_of("SecretVersionsListEntry", date)]})
+
+    [entry] = account.entries()
+    [version] = client.list_secret_version_ids(SecretId=ARN)["Versions"]
+
+    assert not find_undecoded(entry, "SecretListEntry")
+    assert not find_undecoded(version, "SecretVersionsListEntry")
+    # As boto3 has it: what is null is not there.
+    assert "Description" not in entry
+
+
+def test_a_scan_of_an_account_reads_the_lists_themselves(scanned, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(
+        "botocore.parsers.JSONParser._handle_list", lambda self, shape, value: parsed.append(shape.name) or value
+    )
+    secret = entry_of("SecretListEntry", CREATED.timestamp(), Name="orders/db", ARN=ARN)
+    version = entry_of("SecretVersionsListEntry", CREATED.timestamp())
+    client, account = scanned({"SecretList": [secret], "Versions": [version]})
+
+    account.entries()
+    client.list_secret_version_ids(SecretId=ARN)
+
+    assert parsed == []
