@@ -24,6 +24,7 @@ Inside of it, over MiniStack:
     request_signatures  keys and signatures of requests
     rotation            rotations of Secrets Manager
     secrets_manager     calls of Secrets Manager
+    security_hub        findings of Security Hub
     secure_transport    the condition that a request came over TLS
     unpacked_code       shared folders of functions' code
     workflow_tasks      Lambda tasks of Step Functions
@@ -32,6 +33,7 @@ Inside of it, without MiniStack:
     alarm_states        decides the state of an alarm
     async_queue         queues asynchronous invocations
     embedded_metrics    parses the embedded metric format
+    finding_format      what Security Hub demands of a finding
     forks               starts functions as forks of one process
     metric_math         evaluates metric math
     rotation_model      models rotations; shared with the tests of remediation

@@ -58,6 +58,8 @@ _EXTRACTORS: dict[str, Callable[[Request], str]] = {
     "ssm:StartAutomationExecution": _name_document,
     "ssm:GetAutomationExecution": lambda request: f"automation-execution/{request['AutomationExecutionId']}",
     "ecs:UpdateService": lambda request: _name_service(request["cluster"], request["service"]),
+    # A call without a target: the path of a request to Security Hub names its action.
+    "securityhub:": lambda request: request["Findings"][0]["ProductArn"],
     # IAM checks each of several services; here only the first is checked.
     "ecs:DescribeServices": lambda request: _name_service(request["cluster"], request["services"][0]),
 }

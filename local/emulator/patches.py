@@ -17,6 +17,7 @@ from . import (
     request_signatures,
     secrets_manager,
     secure_transport,
+    security_hub,
     unpacked_code,
     workflow_tasks,
 )
@@ -45,6 +46,7 @@ PATCHES = (
     Patch(workflow_tasks.install, "Step Functions names throttles and applies timeouts as AWS does."),
     Patch(secrets_manager.install, "Secrets Manager rotates secrets, and rejects what AWS rejects."),
     Patch(automations.install, "Systems Manager has automations."),
+    Patch(security_hub.install, "Security Hub takes findings, and refuses what AWS refuses."),
     Patch(secure_transport.install, "Conditions of policies see every request as one over TLS."),
     Patch(named_resources.install, "IAM checks the resource that a call is about."),
 )
