@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from rich.table import Table
 
 
+class NotInstalled(Exception):
+    """What a figure is compared with is not on this machine; the sentence says how to install it."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A measured median, with its bound or baseline."""
