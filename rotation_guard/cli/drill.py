@@ -172,7 +172,7 @@ def _write_answer(drill: Drill) -> str:
         f"{trace.name}: {trace.result}" + ("" if trace.seconds is None else f" after {trace.seconds:g} seconds")
         for trace in drill.traces
     ]
-    return f"The drill {drill.event.kind}: {'; '.join(parts)}."
+    return f"The drill {drill.event.kind} was put on the bus; {'; '.join(parts)}."
 
 
 def _describe_drill(drill: Drill) -> Mapping[str, Any]:

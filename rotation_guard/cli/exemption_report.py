@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from rotation_guard.domain.audit.secret_rows import PROVENANCE_COLUMNS
 from rotation_guard.domain.audit.secret_totals import Exemption, list_exemptions
 
-from .provenance import build_head, describe_source, list_provenance
+from .provenance import build_head, describe_source, list_provenance, provenance_cells
 from .report import Records, Report, Section
 from .secret_answer import SecretAnswer
 from .terminal import PLAIN, RED, Column, Row
@@ -31,6 +32,8 @@ def build_exemption_register(answer: SecretAnswer) -> Report:
     entries = [exemption.to_json() for exemption in exemptions]
     invalid = sum(exemption.state == "invalid" for exemption in exemptions)
     section = _exemption_section(exemptions)
+    origins = [provenance_cells(part, answer) for part in answer.parts]
+    cells = [[entry[name] for name in COLUMNS] for entry in entries]
     body = {**build_head(answer), "exemptions": entries}
     need = "needs" if invalid == 1 else "need"
     summary = f"{len(entries)} {'exemption' if len(entries) == 1 else 'exemptions'}: {invalid} {need} attention."
@@ -42,8 +45,11 @@ def build_exemption_register(answer: SecretAnswer) -> Report:
         rows=section.rows,
         summary=summary if entries else "No secret has an exemption.",
         body=body,
-        csv=Records(COLUMNS, [[entry[name] for name in COLUMNS] for entry in entries]),
-        markdown=Records(COLUMNS, [[entry[name] for name in COLUMNS] for entry in entries]),
+        csv=Records(
+            (*COLUMNS, *PROVENANCE_COLUMNS),
+            [[*own, *origins[exemption.row.part]] for exemption, own in zip(exemptions, cells, strict=True)],
+        ),
+        markdown=Records(COLUMNS, cells),
         warnings=answer.warning_sentences,
         has_attention=invalid > 0,
         unreadable=answer.unreadable,

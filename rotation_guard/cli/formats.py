@@ -90,6 +90,9 @@ def render_lines(report: Report, width: int) -> Iterator[Line]:
     if report.title:
         yield []
         yield from render_text(report.title, width, BOLD)
+    elif report.facts and not report.answer:
+        # What is reported is apart from who reports it.
+        yield []
     for label, text in report.facts:
         yield from render_text(f"{label}: {text}", width, PLAIN, "  ")
     for label, link in report.links:

@@ -34,7 +34,7 @@ class Identity:
 
 def begin_identity(session: AwsSession) -> "Future[Identity]":
     """Read the identity while the command reads what it reports. The future raises CommandError without credentials."""
-    threads = ThreadPoolExecutor(1)
+    threads = ThreadPoolExecutor(1, thread_name_prefix="identity")
     try:
         return threads.submit(read_identity, session)
     finally:

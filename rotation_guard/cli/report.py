@@ -82,7 +82,7 @@ class Report:
 
 def row_records(columns: Sequence[Column], rows: Sequence[Row]) -> Records:
     """The rows of a table as Markdown has them, with the notes, if there are any, as the last column."""
-    headers = [column.header.lower() for column in columns]
+    headers = [column.label for column in columns]
     if rows and not any(row.notes for row in rows):
         return Records(headers, ([row.name, *(text for text, _ in row.cells)] for row in rows))
     return Records([*headers, "reason"], ([row.name, *(text for text, _ in row.cells), row.notes] for row in rows))

@@ -5,8 +5,8 @@ below a row or a long name on a line of its own.
 """
 
 import os
+import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ BANNER = Style(color="white", bgcolor="red", bold=True)
 RED, YELLOW, GREEN = Style(color="red"), Style(color="yellow"), Style(color="green")
 _MIN_WIDTH = 40
 _MIN_NAME_WIDTH = 12
+_INDENT = "  "
 _PROGRESS_SECONDS = 1.0
 """A wait that takes longer shows progress, which is then updated as often."""
 
@@ -38,6 +39,11 @@ class Column:
 
     header: str
     is_number: bool = False
+
+    @property
+    def label(self) -> str:
+        """The header as it is written within a sentence, and in Markdown."""
+        return self.header.lower().replace(", utc", ", UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +135,11 @@ progress = Progress()
 
 
 def echo(sentence: str) -> None:
-    """Print one or more sentences on standard output; the terminal wraps them."""
+    """Print one or more sentences on standard output, in one line unless it is a terminal, which would cut words."""
     progress.clear()
-    sys.stdout.write(f"{escape_control_characters(sentence)}\n")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = [to_printable(sentence)] if width is None else _wrap(sentence, max(width, _MIN_WIDTH))
+    sys.stdout.write("\n".join([*lines, ""]))
     # Before whatever follows, such as a write that fails.
     sys.stdout.flush()
 
@@ -183,50 +191,91 @@ class _Layout:
 def render_banner(warnings: Iterable[str], width: int) -> Iterator[Line]:
     """Warnings in white on red."""
     for warning in warnings:
-        for line in textwrap.wrap(f"WARNING: {escape_control_characters(warning)}", width - 2) or [""]:
-            yield [Segment(f" {line.ljust(width - 2)} ", BANNER)]
+        for line in _wrap(f"WARNING: {warning}", width - 2) or [""]:
+            yield [Segment(f" {_pad(line, width - 2)} ", BANNER)]
 
 
 def render_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Line]:
-    """A table whose first column gets the width that the others leave; one space separates columns."""
+    """A table whose first column gets the width that the others leave; one space separates columns.
+
+    If the others leave too little, headers are broken at spaces; if that is not enough, each row is a paragraph.
+    """
     first, *others = columns
-    rows = [_escape(row) for row in rows]
-    widths = [
-        max(len(column.header), *(cell_len(row.cells[index][0]) for row in rows)) if rows else len(column.header)
-        for index, column in enumerate(others)
-    ]
+    rows = [_printable_row(row) for row in rows]
+    headers = [[column.header] for column in columns]
+    widths = _measure(headers[1:], rows)
+    if _MIN_NAME_WIDTH + sum(widths) + len(widths) > width:
+        headers = [column.header.split() for column in columns]
+        widths = _measure(headers[1:], rows)
+    if _MIN_NAME_WIDTH + sum(widths) + len(widths) > width:
+        for row in rows:
+            yield from _render_paragraph(row, columns, width)
+        return
     longest = max(len(first.header), *(cell_len(row.name) for row in rows)) if rows else len(first.header)
     name_width = min(longest, max(width - sum(widths) - len(widths), _MIN_NAME_WIDTH))
-    yield _trim(
-        [
-            Segment(f"{first.header.ljust(name_width)} ", BOLD),
-            *(
-                Segment(f"{_pad(column.header, size, column)} ", BOLD)
-                for column, size in zip(others, widths, strict=True)
-            ),
-        ]
-    )
+    yield from _render_headers(columns, headers, [name_width, *widths])
     for row in rows:
         yield from _render_row(row, others, widths, name_width, width)
 
 
 def render_text(text: str, width: int, style: Style, indent: str = "") -> Iterator[Line]:
     """A text, wrapped."""
+    for line in _wrap(text, width - len(indent)):
+        yield [Segment(indent + line, style)]
+
+
+def to_printable(text: str) -> str:
+    """The text as standard output shows it: control characters, and what its encoding lacks, as their codes."""
     text = escape_control_characters(text)
-    if len(indent) + len(text) <= width and text.isascii():
-        yield [Segment(indent + text, style)]
-        return
-    # Not at hyphens: a version or an ARN that is broken there cannot be copied.
-    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False):
-        # textwrap counts characters, and some take two cells.
-        for part in chop_cells(line, width):
-            yield [Segment(part, style)]
+    if text.isascii():
+        return text
+    # Before it is measured: a code is wider than its character.
+    encoding = sys.stdout.encoding
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _escape(row: Row) -> Row:
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of at most this many cells, broken at spaces; a word that is longer than a line is broken anywhere.
+
+    An address is not broken: the terminal wraps it, and it can be followed.
+
+    Python's textwrap counts characters, of which some take two cells. Hyphens are no place to break: a version or an
+    ARN that is broken there cannot be copied.
+    """
+    text = to_printable(text)
+    if len(text) <= width and text.isascii():
+        return [text] if text else []
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += [word] if "://" in word else chop_cells(word, width) if word else []
+    return lines
+
+
+def _printable_row(row: Row) -> Row:
     """The row as it is printed, so that its width is measured correctly."""
-    cells = [(escape_control_characters(text), style) for text, style in row.cells]
-    return Row(escape_control_characters(row.name), cells, row.notes)
+    return Row(to_printable(row.name), [(to_printable(text), style) for text, style in row.cells], row.notes)
+
+
+def _measure(headers: Sequence[Sequence[str]], rows: Sequence[Row]) -> list[int]:
+    """The widths of all columns but the first: of the widest cell, or of the widest line of the header."""
+    return [
+        max([*map(len, header), *(cell_len(row.cells[index][0]) for row in rows)])
+        for index, header in enumerate(headers)
+    ]
+
+
+def _render_headers(
+    columns: Sequence[Column], headers: Sequence[Sequence[str]], widths: Sequence[int]
+) -> Iterator[Line]:
+    """The headers, of one or more lines each; the last lines are at the bottom."""
+    height = max(map(len, headers))
+    for number in range(height):
+        texts = [header[index] if (index := number - height + len(header)) >= 0 else "" for header in headers]
+        cells = zip(texts, widths, columns, strict=True)
+        yield _trim([Segment(f"{_pad(text, size, is_number=column.is_number)} ", BOLD) for text, size, column in cells])
 
 
 def _render_row(
@@ -240,9 +289,9 @@ def _render_row(
         name, used = "", 0
     yield _trim(
         [
-            Segment(f"{name}{' ' * (name_width - used)} ", PLAIN),
+            Segment(f"{_pad(name, name_width)} ", PLAIN),
             *(
-                Segment(f"{_pad(text, size, column)} ", style)
+                Segment(f"{_pad(text, size, is_number=column.is_number)} ", style)
                 for (text, style), size, column in zip(row.cells, widths, columns, strict=True)
             ),
         ]
@@ -251,8 +300,42 @@ def _render_row(
         yield from render_text(row.notes, width, FAINT, "  ")
 
 
-def _pad(text: str, width: int, column: Column) -> str:
-    return text.rjust(width) if column.is_number else text.ljust(width)
+def _render_paragraph(row: Row, columns: Sequence[Column], width: int) -> Iterator[Line]:
+    """The name of a row, and below it each cell that is not empty with its header."""
+    for part in chop_cells(row.name, width):
+        yield [Segment(part, PLAIN)]
+    cells = [
+        (column.label.replace(", UTC", " (UTC)"), text, style)
+        for column, (text, style) in zip(columns[1:], row.cells, strict=True)
+        if text
+    ]
+    chunks: list[Line] = []
+    for number, (header, text, style) in enumerate(cells, 1):
+        label = f"{header}: "
+        end = "," if number < len(cells) else ""
+        if cell_len(f"{_INDENT}{label}{text}{end}") <= width:
+            chunks.append([Segment(label, FAINT), Segment(text, style), Segment(end)])
+        else:
+            words = [part for word in text.split(" ") for part in chop_cells(word, width - len(_INDENT) - 1)]
+            chunks.append([Segment(label.rstrip(), FAINT)])
+            chunks += [[Segment(word, style)] for word in words]
+            chunks[-1].append(Segment(end))
+    line: Line = []
+    for chunk in chunks:
+        if line and Segment.get_line_length([*line, *chunk]) + 1 > width:
+            yield line
+            line = []
+        line += [Segment(" " if line else _INDENT), *chunk]
+    if line:
+        yield line
+    if row.notes:
+        yield from render_text(row.notes, width, FAINT, _INDENT)
+
+
+def _pad(text: str, width: int, *, is_number: bool = False) -> str:
+    """The text in so many cells, of which some characters take two."""
+    spaces = " " * (width - cell_len(text))
+    return f"{spaces}{text}" if is_number else f"{text}{spaces}"
 
 
 def _trim(line: Line) -> Line:

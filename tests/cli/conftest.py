@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,19 @@ from typer.testing import CliRunner
 
 from rotation_guard.cli.__main__ import app
 from rotation_guard.cli.dead_letters import reception
-from rotation_guard.domain.timestamps import to_iso
 from tests.moto_aws import empty_account
 
+from .chained_trail import create_trail
 from .dead_letter_stack import DeadLetterStack
-from .stacks import ARN, LOCAL_ENDPOINT, AuditStack, RemediationStack
+from .listings import NOW as NOW
+from .listings import entry as entry
+from .listings import tags as tags
+from .portfolio import Portfolio, clean_environment, freeze
+from .stacks import CALLER as CALLER
+from .stacks import LOCAL_ENDPOINT, AuditStack, RemediationStack, wait_for_identity
 
-NOW = "2026-03-01T12:00:00Z"
-CALLER = "arn:aws:sts::123456789012:user/moto"
-"""The caller's ARN in moto's response to GetCallerIdentity."""
+IDENTITY_CALLS = ("GetCallerIdentity", "ListAccountAliases")
+"""What every report asks to name the account and the caller."""
 _TABLES = {"history": ("secret_name", "run_id"), "status": ("secret_name",), "runs": ("audit", "run_id")}
 _INDEX = {
     "IndexName": "attention",
@@ -39,6 +42,7 @@ def run() -> Callable[..., Any]:
 
     def invoke(*arguments: str, stdin: str | bytes | None = None, **environment: str) -> Any:
         result = CliRunner().invoke(app, arguments, input=stdin, env={"COLUMNS": "80", **environment})
+        wait_for_identity()
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -56,28 +60,6 @@ def run_json(run: Callable[..., Any]) -> Callable[..., Any]:
         return json.loads(result.stdout)
 
     return read
-
-
-def entry(name: str, days: float = 10, /, **more: Any) -> dict[str, Any]:
-    """An entry of a list whose value was created so many days before NOW, with the date of its version."""
-    created_at = to_iso(datetime.fromisoformat(NOW) - timedelta(days=days))
-    return {
-        "Name": name,
-        "ARN": f"{ARN}:{name}-AbCdEf",
-        "CreatedDate": created_at,
-        "SecretVersionsToStages": {"v1": ["AWSCURRENT"]},
-        "VersionCreatedDates": {"v1": created_at},
-        **more,
-    }
-
-
-def tags(**pairs: str) -> list[dict[str, str]]:
-    """Tags as ListSecrets returns them; the prefix of the product's own tags is added."""
-    own_tags = {"max_age_days", "exempt_until", "exempt_reason", "owner"}
-    named = {
-        f"rotation-guard:{key.replace('_', '-')}" if key in own_tags else key: value for key, value in pairs.items()
-    }
-    return [{"Key": key, "Value": value} for key, value in named.items()]
 
 
 @pytest.fixture
@@ -203,3 +185,19 @@ def dead_letters(
     # moto waits for messages as long as it is asked to, and has none but those of the test.
     monkeypatch.setattr(reception, "WAIT_SECONDS", 0)
     return DeadLetterStack(stack, shared_client)
+
+
+@pytest.fixture
+def portfolio(
+    audit_stack: AuditStack,
+    stack: RemediationStack,
+    shared_client: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Portfolio:
+    """A stack with names and texts that are hard to print."""
+    freeze(monkeypatch)
+    clean_environment(monkeypatch)
+    made = Portfolio(audit_stack, stack, create_trail(stack, shared_client("dynamodb")), tmp_path)
+    made.fill()
+    return made

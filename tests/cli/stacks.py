@@ -1,6 +1,7 @@
 """Stacks in moto's AWS, whose rows, secrets and kill switch a test sets directly."""
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from rotation_guard.domain.timestamps import to_iso
 
 ACCOUNT = "123456789012"
 """The account in moto's response to GetCallerIdentity."""
+CALLER = "arn:aws:sts::123456789012:user/moto"
+"""The caller's ARN in moto's response to GetCallerIdentity."""
 LOCAL_ENDPOINT = "http://127.0.0.1:1"
 """The endpoint of a local deployment in these tests; moto answers in its place."""
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
@@ -69,8 +72,8 @@ class AuditStack:
 
     def needs_attention(self, name: str, days: int = 50, **more: Any) -> None:
         """A secret that needs attention now."""
-        more = {"attention": "yes", "attention_since": self.ago(days=1), **more}
-        self.status(name, days, status="needs_rotation", verdict="overdue", reason="It is old.", **more)
+        overdue = {"status": "needs_rotation", "verdict": "overdue", "reason": "It is old."}
+        self.status(name, days, **overdue | {"attention": "yes", "attention_since": self.ago(days=1), **more})
 
     def history(self, name: str, run_id: str, hours: float, days: int = 10, **more: Any) -> None:
         """The row of a run about a secret whose value is so many days old now."""
@@ -235,3 +238,10 @@ class RemediationStack:
             self._ssm.delete_parameter(Name=self.KILL_SWITCH)
         else:
             self._ssm.put_parameter(Name=self.KILL_SWITCH, Value=value, Overwrite=True, **more)
+
+
+def wait_for_identity() -> None:
+    """Wait until the identity is read: a command that fails does not, and the calls would be those of the next test."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("identity"):
+            thread.join()

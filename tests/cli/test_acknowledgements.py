@@ -159,5 +159,5 @@ def test_csv_has_who_and_until_when(stack, ack, run_on_stack):
 
     header, row = run_on_stack("incidents", "--format", "csv").stdout.splitlines()
 
-    assert header.endswith(",execution,acknowledged,acknowledged_by,acknowledged_until,acknowledged_reason")
+    assert ",execution,acknowledged,acknowledged_by,acknowledged_until,acknowledged_reason," in header
     assert f",yes,{CALLER}," in row

@@ -4,15 +4,16 @@ With UPDATE_GOLDEN set, a run of pytest writes the files that this compares with
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rotation_guard.cli import provenance
 from rotation_guard.cli.commands import dead_letters as commands
 
 from .dead_letter_stack import recorded_message
+from .golden_files import compare
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
@@ -30,6 +31,7 @@ SHOWN = recorded_message("rule-throttled")["MessageId"]
 def render(dead_letters, run, monkeypatch):
     """Runs a command on queues with recorded messages; returns what it prints."""
     monkeypatch.setattr(commands, "utc_now", lambda: NOW)
+    monkeypatch.setattr(provenance, "product_version", lambda: "1.2.3")
 
     def messages_of(request):
         name = next(name for name, url in dead_letters.urls.items() if url == request["QueueUrl"])
@@ -55,20 +57,12 @@ def render(dead_letters, run, monkeypatch):
     return render
 
 
-def compare(name, text):
-    path = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
-    assert text == path.read_bytes().decode()
-
-
 @pytest.mark.parametrize("columns", ["60", "200"])
 @pytest.mark.parametrize("words", [("list",), ("show", SHOWN), ("explain",), ("redrive",)], ids=lambda words: words[0])
 def test_a_terminal_shows_all_that_fits_its_width(render, words, columns):
     text = render(*words, COLUMNS=columns)
 
-    compare(f"dead-letters-{words[0]}-{columns}.txt", text)
+    compare(GOLDEN / f"dead-letters-{words[0]}-{columns}.txt", text)
     links = ("https://", "Secret: ", "arn:")
     assert all(len(line) <= int(columns) for line in text.splitlines() if not any(link in line for link in links))
 
@@ -76,7 +70,7 @@ def test_a_terminal_shows_all_that_fits_its_width(render, words, columns):
 @pytest.mark.parametrize(("chosen", "suffix"), [("json", "json"), ("csv", "csv"), ("markdown", "md")])
 @pytest.mark.parametrize("words", [("list",), ("show", SHOWN), ("explain",), ("redrive",)], ids=lambda words: words[0])
 def test_a_file_has_all_that_is_known(render, words, chosen, suffix):
-    compare(f"dead-letters-{words[0]}.{suffix}", render(*words, "--format", chosen))
+    compare(GOLDEN / f"dead-letters-{words[0]}.{suffix}", render(*words, "--format", chosen))
 
 
 def test_the_document_names_every_field(render):

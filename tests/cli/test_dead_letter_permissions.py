@@ -14,13 +14,15 @@ PAGE = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
 BATCH = "Batch"
 """A batch needs the permission of its single operation
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html)."""
-WITHOUT_PERMISSION = {"sts:GetCallerIdentity"}
-"""https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+NOT_NEEDED = {"sts:GetCallerIdentity", "iam:ListAccountAliases"}
+"""The first one needs no permission (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html);
+without the second one the alias of the account is left out."""
 SERVICES = {
     **dict.fromkeys(("ListSubscriptionsByTopic", "GetSubscriptionAttributes", "Publish"), "sns"),
     "Invoke": "lambda",
     "PutEvents": "events",
     "GetCallerIdentity": "sts",
+    "ListAccountAliases": "iam",
 }
 YES = ("--yes", "--reason", "Repaired.")
 
@@ -42,7 +44,7 @@ def used(dead_letters):
         for operation, request in dead_letters.calls:
             asked = iam_actions(SERVICES.get(operation, "sqs"), operation.removesuffix(BATCH), request)
             actions |= asked
-        return actions - WITHOUT_PERMISSION
+        return actions - NOT_NEEDED
 
     return used
 

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from rotation_guard.cli import provenance
 from rotation_guard.cli.dead_letters.listing import CAUSE_COLUMNS, MESSAGE_COLUMNS
 
 from .conftest import aws_error
@@ -234,8 +235,8 @@ def test_csv_has_a_row_for_each_message_and_each_cause(dead_letters, run_on_stac
     [row] = csv.DictReader(io.StringIO(run_on_stack("dead-letters", "--format", "csv").stdout))
     [cause] = csv.DictReader(io.StringIO(run_on_stack("dead-letters", "explain", "--format", "csv").stdout))
 
-    assert (list(row), row["error_message"]) == ([*MESSAGE_COLUMNS], "'=cmd()")
-    assert (list(cause), cause["queues"]) == ([*CAUSE_COLUMNS], "undelivered-events")
+    assert (list(row), row["error_message"]) == ([*MESSAGE_COLUMNS, *provenance.COLUMNS], "'=cmd()")
+    assert (list(cause), cause["queues"]) == ([*CAUSE_COLUMNS, *provenance.COLUMNS], "undelivered-events")
 
 
 @pytest.mark.parametrize("chosen", ["table", "json", "csv", "markdown"])

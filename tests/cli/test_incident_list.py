@@ -7,6 +7,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from rotation_guard.cli import provenance
 from rotation_guard.cli.incident_report import COLUMNS, SUSPENDED_COLUMNS
 from rotation_guard.cli.incident_timeline import COLUMNS as TIMELINE_COLUMNS
 from rotation_guard.domain.remediation.incidents import Outcome
@@ -216,7 +217,7 @@ def test_csv_and_markdown_are_safe(stack, run_on_stack):
 
     comma = run_on_stack("incidents", "--format", "csv").stdout
     row = next(csv.DictReader(io.StringIO(comma)))
-    assert tuple(row) == COLUMNS
+    assert tuple(row) == (*COLUMNS, *provenance.COLUMNS)
     assert (row["secret_name"], row["outcome"], row["attention"]) == ("'=cmd|x", "escalated", "yes")
     assert r"| =cmd\|x | " in run_on_stack("incidents", "--format", "markdown").stdout
     assert r"| a\|b \*c\* |" in run_on_stack("incidents", "--format", "markdown").stdout

@@ -238,7 +238,7 @@ def test_csv_and_markdown_have_the_timeline(repaired, run_on_stack):
     ]
     text = run_on_stack("incidents", "show", "orders/db", "--format", "markdown").stdout
     assert "- Moved: rolled forward from v1 to v2, done" in text
-    assert "| when, utc | what | outcome | reason |" in text
+    assert "| when, UTC | what | outcome | reason |" in text
     assert f"details/{EXECUTION}>" in text
 
 

@@ -1,8 +1,13 @@
 """`rotation-guard remediation`: the kill switch."""
 
+import csv
+import io
+import json
+
 import pytest
 
 from handlers.adapters import kill_switch
+from rotation_guard.cli import provenance
 
 from .conftest import CALLER, REASON, aws_error
 from .stacks import ACCOUNT
@@ -40,7 +45,7 @@ def test_stop_and_go_are_idempotent(stack, run_on_stack, word):
         ("stop", "Remediation is stopped: the parameter /rotation-guard/kill-switch is 'stop', since 20"),
         ("gone fishing", "Remediation is stopped: the parameter /rotation-guard/kill-switch is 'gone fishing'"),
         ("\x1b[2J", r"is '\x1b[2J'"),
-        (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch does not exist.\n"),
+        (None, "Remediation is stopped: the parameter /rotation-guard/kill-switch does not exist."),
     ],
 )
 def test_the_status_agrees_with_the_workflow(stack, run_on_stack, workflow_stops, value, message):
@@ -48,7 +53,7 @@ def test_the_status_agrees_with_the_workflow(stack, run_on_stack, workflow_stops
 
     result = run_on_stack("remediation", "status")
 
-    assert message in result.stdout
+    assert message in " ".join(result.stdout.split())
     assert result.exit_code == 0
     assert run_on_stack("remediation", "status", "--exit-code").exit_code == workflow_stops()
 
@@ -131,10 +136,10 @@ def test_the_caller_and_the_reason_are_recorded_and_in_the_status(stack, run_on_
     assert stopped.startswith(f"stop by {CALLER} at 20")
     assert stopped.endswith(": Database moves tonight.")
     assert going.endswith(": It has moved.")
-    message = run_on_stack("remediation", "status").stdout.splitlines()
-    assert message[0].startswith("Remediation is enabled: the parameter /rotation-guard/kill-switch is go, since 20")
-    assert message[1] == f"Last change: go by {CALLER}. Reason: It has moved."
-    assert message[2].endswith(", account 123456789012, Region eu-west-1.")
+    message = run_on_stack("remediation", "status", COLUMNS="500").stdout.splitlines()
+    assert ", account 123456789012, Region eu-west-1, as of 20" in message[0]
+    assert message[-3].startswith("Remediation is enabled: the parameter /rotation-guard/kill-switch is go, since 20")
+    assert message[-1] == f"Last change: go by {CALLER}. Reason: It has moved."
 
 
 def test_a_change_by_another_tool_has_no_recorded_reason(stack, run_on_stack):
@@ -157,8 +162,9 @@ def test_the_status_is_shown_if_its_history_cannot_be_read(stack, run_on_stack):
 
     assert result.exit_code == 0
     assert "Remediation is enabled" in result.stdout
-    assert "The last change cannot be read. " in result.stdout
-    assert "GetParameterHistory was refused: AccessDeniedException" in result.stdout
+    output = " ".join(result.stdout.split())
+    assert "The last change cannot be read. " in output
+    assert "GetParameterHistory was refused: AccessDeniedException" in output
 
 
 def test_the_longest_record_fits_into_a_parameters_description(stack, run_on_stack, run):
@@ -170,4 +176,31 @@ def test_the_longest_record_fits_into_a_parameters_description(stack, run_on_sta
     assert run_on_stack("remediation", "stop", "--reason", "w" * 256).exit_code == 0
 
     assert len(stack.switch_records()[-1]) <= 1024
-    assert f"Last change: stop by {arn}. Reason: {'w' * 256}\n" in run_on_stack("remediation", "status").stdout
+    status = run_on_stack("remediation", "status", COLUMNS="1000").stdout
+    assert f"Last change: stop by {arn}. Reason: {'w' * 256}\n" in status
+
+
+def test_json_and_csv_have_the_switch_who_set_it_and_why(stack, run_on_stack):
+    run_on_stack("remediation", "stop", "--reason", "Database moves tonight.")
+
+    switch = json.loads(run_on_stack("remediation", "status", "--format", "json").stdout)["kill_switch"]
+    [row] = csv.DictReader(io.StringIO(run_on_stack("remediation", "status", "--format", "csv").stdout))
+
+    assert switch | {"since": None} == {
+        "parameter": stack.KILL_SWITCH,
+        "state": "stopped",
+        "value": "stop",
+        "since": None,
+        "changed_by": CALLER,
+        "reason": "Database moves tonight.",
+    }
+    assert {name: row[name] for name in switch} == switch
+    assert tuple(row) == (*switch, *provenance.COLUMNS)
+
+
+def test_json_of_a_missing_switch_says_that_repairs_are_stopped(stack, run_on_stack):
+    stack.set_switch(None)
+
+    switch = json.loads(run_on_stack("remediation", "status", "--format", "json").stdout)["kill_switch"]
+
+    assert (switch["state"], switch["value"], switch["since"]) == ("stopped", None, None)

@@ -13,6 +13,7 @@ from ..errors import Unreachable, UsageError
 from ..formats import Format
 from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
+from ..provenance import begin_provenance
 from ..terminal import echo
 
 _SECONDS_BETWEEN_LOOKS = 2
@@ -47,12 +48,13 @@ def run(
     if no_wait:
         echo(f"Started the run {request.run_id}: `rotation-guard report` shows it once it has finished.")
         return
+    provenance = begin_provenance(deployment)
     end = datetime.now(UTC) + timedelta(minutes=timeout)
     while (row := request.read_finished()) is None:
         if datetime.now(UTC) >= end:
             raise Unreachable(request.explain_unfinished(timeout))
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    finish(build_run_report(deployment, row, utc_now()), output_format, exit_code)
+    finish(provenance.attach(build_run_report(deployment, row, utc_now())), output_format, exit_code)
 
 
 COMMANDS: Mapping[str, Command] = {

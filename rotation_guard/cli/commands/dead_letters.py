@@ -21,6 +21,7 @@ from ..errors import INTERRUPTED, UsageError
 from ..formats import Format, write_report
 from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
+from ..provenance import begin_provenance
 from ..terminal import print_error
 
 DEFAULT = "list"
@@ -93,8 +94,8 @@ def list_dead_letters(
     """
     now, selection = utc_now(), parse_selection(queues, causes, secrets, older_than, message_ids, limit)
     deployment = resolve_deployment(stack_outputs, local, profile, region)
-    survey = read_queues(deployment, selection, now)
-    report = build_list(survey, selection, deployment, now)
+    provenance, survey = begin_provenance(deployment), read_queues(deployment, selection, now)
+    report = provenance.attach(build_list(survey, selection, deployment, now))
     finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
@@ -112,6 +113,7 @@ def show(
     """Show one message: what it is about, why it was given up, what is missing, and where redrive sends it."""
     now, selection = utc_now(), parse_selection(queues, [], [], None, [message_id], limit)
     deployment = resolve_deployment(stack_outputs, local, profile, region)
+    provenance = begin_provenance(deployment)
     survey, reading = find_letter(deployment, selection, now)
     if reading is None:
         read = sum(reading.read for reading in survey.readings)
@@ -123,7 +125,7 @@ def show(
         )
     letter = reading.letters[0]
     destination = Sending(deployment).describe(letter, reading.queue)
-    report = build_message(letter, reading, destination, survey, deployment, now)
+    report = provenance.attach(build_message(letter, reading, destination, survey, deployment, now))
     finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
@@ -144,8 +146,8 @@ def explain(
     """Explain the causes that occur, and say what to do about each, with AWS's page about it."""
     now, selection = utc_now(), parse_selection(queues, causes, secrets, older_than, message_ids, limit)
     deployment = resolve_deployment(stack_outputs, local, profile, region)
-    survey = read_queues(deployment, selection, now)
-    report = build_explanation(survey, selection, deployment, now)
+    provenance, survey = begin_provenance(deployment), read_queues(deployment, selection, now)
+    report = provenance.attach(build_explanation(survey, selection, deployment, now))
     finish(report, output_format, exit_code, is_incomplete=survey.is_incomplete)
 
 
@@ -292,6 +294,7 @@ def _finish_outcomes(
     if write is not None:
         outcomes.record = {"caller": write.caller_arn, **({"reason": write.reason} if write.reason else {}), **saved}
     report = build_outcomes(outcomes, selection, deployment, utc_now(), hint=hint)
+    report = begin_provenance(deployment).attach(report)
     if outcomes.is_interrupted:
         write_report(report, output_format)
         raise typer.Exit(INTERRUPTED)

@@ -6,6 +6,7 @@ from ..doctor_report import build_doctor_report
 from ..formats import Format
 from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
+from ..provenance import begin_provenance
 
 
 def doctor(
@@ -24,7 +25,9 @@ def doctor(
     """
     now = utc_now()
     deployment = resolve_deployment(stack_outputs, local, profile, region)
-    finish(build_doctor_report(diagnose(deployment, now), deployment, now), output_format, exit_code)
+    report = build_doctor_report(diagnose(deployment, now), deployment, now)
+    # Not before: of another account, nothing but the caller's identity is asked.
+    finish(begin_provenance(deployment).attach(report), output_format, exit_code)
 
 
 DOCTOR = Command(

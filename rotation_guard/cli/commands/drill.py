@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..formats import Format
 from ..options import Command, ExitCode, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
+from ..provenance import begin_provenance
 from ..terminal import print_error
 
 _LONGEST_TIMEOUT = 3600
@@ -75,11 +76,11 @@ def drill(
         secret_arn=None if secret is None else _find_secret(secret, write, place),
         note={"by": write.caller_arn, **({"reason": write.reason} if write.reason else {})},
     )
-    run = Drill(write, drill_event)
+    run, provenance = Drill(write, drill_event), begin_provenance(write.deployment)
     write.announce(None if output_format is Format.TABLE else print_error)
     run.put()
     run.follow(timeout)
-    finish(build_drill_report(run, timeout, utc_now()), output_format, exit_code)
+    finish(provenance.attach(build_drill_report(run, timeout, utc_now())), output_format, exit_code)
 
 
 def _find_secret(text: str, write: Write, place: Place) -> str:

@@ -40,6 +40,7 @@ from ..options import (
     finish,
 )
 from ..parsing import parse_future_time, parse_past_time, parse_timestamp, utc_now
+from ..provenance import begin_provenance
 from ..report import Report
 from ..terminal import echo
 from ..watching import WATCH_SECONDS, watch
@@ -115,6 +116,7 @@ def list_incidents(
         parse_past_time("--since", period, utc_now())
     chosen = [_parse_outcome(text) for text in outcomes]
     deployment, table = _incident_table(stack_outputs, local, profile, region)
+    provenance = begin_provenance(deployment)
 
     def build() -> Report:
         now = utc_now()
@@ -126,7 +128,8 @@ def list_incidents(
             and (not chosen or row.outcome in chosen)
             and (not attention or (row.attention and not row.acknowledged))
         ]
-        return build_incident_list(rows, deployment, now, start, chosen, only_open, attention)
+        report = build_incident_list(rows, deployment, now, start, chosen, only_open, attention)
+        return provenance.attach(report)
 
     if is_watch:
         watch(build, output_format, exit_code)
@@ -146,6 +149,7 @@ def show(
 ) -> None:
     """Show the newest incident of a secret: what failed, what was done and why, and the current state."""
     deployment, table = _incident_table(stack_outputs, local, profile, region)
+    provenance = begin_provenance(deployment)
 
     @cache
     def log_groups_of(execution: str | None, function_arn: str | None) -> dict[str, str]:
@@ -160,7 +164,7 @@ def show(
         state = table.remediation_state(named.arn)
         row = from_record(record, state, now, is_latest=record is newest)
         groups = log_groups_of(row.execution, named.rotation_function)
-        return build_incident_report(row, record, state, named, groups, deployment, now)
+        return provenance.attach(build_incident_report(row, record, state, named, groups, deployment, now))
 
     if is_watch:
         watch(build, output_format, exit_code)
@@ -177,7 +181,9 @@ def list_suspended(
 ) -> None:
     """List the secrets whose repairs are suspended because incidents kept recurring."""
     deployment, table = _incident_table(stack_outputs, local, profile, region)
-    finish(build_suspended_list(table.suspended_states(), deployment, utc_now()), output_format, exit_code)
+    provenance = begin_provenance(deployment)
+    report = build_suspended_list(table.suspended_states(), deployment, utc_now())
+    finish(provenance.attach(report), output_format, exit_code)
 
 
 def acknowledge(

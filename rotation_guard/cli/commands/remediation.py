@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import typer
 from botocore.exceptions import ClientError
 
 from rotation_guard.domain.timestamps import to_iso
 
 from ..aws import translate_aws_errors
 from ..deployment import Deployment, Write, begin_write, check_credentials, resolve_deployment
-from ..errors import NEEDS_ATTENTION, Unreachable
-from ..options import Command, ExitCode, Local, Profile, Reason, Region, StackOutputs
+from ..errors import Unreachable
+from ..formats import Format
+from ..kill_switch_report import KillSwitchState, LastChange, build_kill_switch_report
+from ..options import Command, ExitCode, Local, OutputFormat, Profile, Reason, Region, StackOutputs, finish
 from ..parsing import parse_timestamp, utc_now
+from ..provenance import Provenance, begin_provenance
 from ..terminal import echo, progress
 
 _GO, _STOP = "go", "stop"
@@ -43,14 +45,14 @@ def stop(
     Records the caller and the reason. Needs --stack-outputs, ROTATION_GUARD_STACK_OUTPUTS or --local, and --reason.
     """
     write = begin_write(stack_outputs, local, profile, region, reason)
-    switch = _KillSwitch(write.deployment)
+    switch, provenance = _KillSwitch(write.deployment), begin_provenance(write.deployment)
     switch.set(_STOP, write)
     echo(
         f"Remediation is stopped: the parameter {switch.name} is stop. From the next decision on, nothing is retried, "
         "moved or restarted, and incidents are escalated. Repairs in progress are not undone; AWS's own rotations, the "
         "audit and notifications continue. To resume, run `rotation-guard remediation go` with the same options."
     )
-    echo(write.target)
+    _echo_target(write, provenance)
 
 
 def go(
@@ -65,14 +67,14 @@ def go(
     Records the caller and the reason. Needs --stack-outputs, ROTATION_GUARD_STACK_OUTPUTS or --local, and --reason.
     """
     write = begin_write(stack_outputs, local, profile, region, reason)
-    switch = _KillSwitch(write.deployment)
+    switch, provenance = _KillSwitch(write.deployment), begin_provenance(write.deployment)
     switch.set(_GO, write)
     echo(
         f"Remediation is enabled: the parameter {switch.name} is go. From the next decision on, secrets are repaired "
         "again as far as their tags and remediationMode allow. Incidents that were escalated stay with the on-call "
         "engineer."
     )
-    echo(write.target)
+    _echo_target(write, provenance)
 
 
 def status(
@@ -80,16 +82,14 @@ def status(
     local: Local = False,
     profile: Profile = None,
     region: Region = None,
+    output_format: OutputFormat = Format.TABLE,
     exit_code: ExitCode = False,
 ) -> None:
     """Show whether repairs are stopped, since when, who stopped them and why."""
     deployment = resolve_deployment(stack_outputs, local, profile, region)
-    switch = _KillSwitch(deployment)
-    is_stopped, sentences = switch.read()
-    for sentence in sentences:
-        echo(sentence)
-    echo(f"Deployment: {deployment.description}.")
-    raise typer.Exit(NEEDS_ATTENTION if exit_code and is_stopped else 0)
+    switch, provenance = _KillSwitch(deployment), begin_provenance(deployment)
+    report = build_kill_switch_report(switch.read(), deployment, utc_now())
+    finish(provenance.attach(report), output_format, exit_code)
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -97,7 +97,13 @@ COMMANDS: Mapping[str, Command] = {
         stop, ("rotation-guard remediation stop --reason 'database migration' --stack-outputs outputs.json",)
     ),
     "go": Command(go, ("rotation-guard remediation go --reason 'migration is over' --stack-outputs outputs.json",)),
-    "status": Command(status, ("rotation-guard remediation status --stack-outputs outputs.json --exit-code",)),
+    "status": Command(
+        status,
+        (
+            "rotation-guard remediation status --stack-outputs outputs.json --exit-code",
+            "rotation-guard remediation status --format json",
+        ),
+    ),
 }
 
 
@@ -122,41 +128,36 @@ class _KillSwitch:
                 "`pulumi up`, which create it again with the value go."
             )
 
-    def read(self) -> tuple[bool, list[str]]:
-        """Whether repairs are stopped, and sentences that say so."""
+    def read(self) -> KillSwitchState:
+        """The parameter as it is. Raises CommandError."""
         response = self._call("get_parameter")
         if response is None:
             # It does not exist in another account or Region either, which would prove nothing about this deployment.
             check_credentials(self._deployment)
-            return True, [f"Remediation is stopped: the parameter {self.name} does not exist."]
+            return KillSwitchState(self.name, is_stopped=True, value=None)
         value, changed = response["Parameter"]["Value"], response["Parameter"].get("LastModifiedDate")
-        since = f", since {changed.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if changed else ""
         setting = value.strip().lower()
-        is_stopped = setting != _GO
-        state = (
-            f"stopped: the parameter {self.name} is {value!r}"
-            if is_stopped
-            else f"enabled: the parameter {self.name} is go"
-        )
-        return is_stopped, [
-            f"Remediation is {state}{since}.",
-            self._last_change(setting, response["Parameter"].get("Version")),
-        ]
+        since = changed.astimezone(UTC) if changed else None
+        last_change = self._read_last_change(setting, response["Parameter"].get("Version"))
+        return KillSwitchState(self.name, setting != _GO, value, since, last_change)
 
-    def _last_change(self, setting: str, version: int | None) -> str:
+    def _read_last_change(self, setting: str, version: int | None) -> LastChange:
         """Who created this version of the parameter, and why, as far as it is recorded."""
         try:
             entry = next((entry for entry in self._history() if entry.get("Version") == version), {})
         except Unreachable as error:
-            return f"The last change cannot be read. {error}"
+            return LastChange(f"The last change cannot be read. {error}")
         changed, user = entry.get("LastModifiedDate"), entry.get("LastModifiedUser", "")
         record = _RECORD.fullmatch(entry.get("Description", ""))
         # Another tool may change the value and keep the description, which then describes an earlier change.
         is_current = record and changed and abs(_parse_timestamp(record["at"]) - changed) <= _CLOCK_SKEW
         if record and is_current and record["value"] == setting:
-            return f"Last change: {record['value']} by {record['caller']}. Reason: {record['reason']}"
-        by = f" by {user}" if user.startswith("arn:") else ""
-        return f"Last change{by}: no reason was recorded; `rotation-guard remediation stop` and `go` record one."
+            caller, reason = record["caller"], record["reason"]
+            return LastChange(f"Last change: {setting} by {caller}. Reason: {reason}", caller, reason)
+        by = user if user.startswith("arn:") else None
+        subject = f"Last change by {by}" if by else "Last change"
+        advice = "`rotation-guard remediation stop` and `go` record one."
+        return LastChange(f"{subject}: no reason was recorded; {advice}", by)
 
     def _history(self) -> list[Mapping[str, Any]]:
         """The versions that Parameter Store keeps, at most 100, newest first."""
@@ -179,6 +180,12 @@ class _KillSwitch:
                 if error.response["Error"]["Code"] not in _NO_SUCH_PARAMETER:
                     raise
                 return None
+
+
+def _echo_target(write: Write, provenance: Provenance) -> None:
+    for label, text in provenance.list_facts(utc_now()):
+        echo(f"{label.capitalize()}: {text}.")
+    echo(write.target)
 
 
 def _parse_timestamp(text: str) -> datetime:

@@ -17,6 +17,7 @@ from ..evidence.manifest import is_evidence
 from ..formats import Format, write_report
 from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
+from ..provenance import Provenance, begin_provenance
 from ..saved_heads import read_heads, write_heads
 from ..verification_report import build_verification_report
 
@@ -74,6 +75,7 @@ def verify(
         raise UsageError(f"--save-heads saves the ends of all chains: leave out SECRET, got {secret!r}.")
     deployment = resolve_deployment(stack_outputs, local, profile, region)
     saved = read_heads(heads, deployment) if heads is not None else {}
+    provenance = begin_provenance(deployment)
     verified: list[TableVerification] = []
     unread: list[str] = []
     for chosen in CHAINED_TABLES:
@@ -91,14 +93,15 @@ def verify(
         write_heads(save_heads, deployment, now, verified)
     elif save_heads is not None:
         unread.append(f"--save-heads writes nothing unless every chain is intact: {save_heads} is as it was.")
-    write_report(build_verification_report(verified, deployment, now, unread), output_format)
+    write_report(provenance.attach(build_verification_report(verified, deployment, now, unread)), output_format)
     if is_broken:
         raise typer.Exit(NEEDS_ATTENTION)
     raise typer.Exit(UNREACHABLE if unread else 0)
 
 
 def _finish_evidence(directory: str, session: AwsSession, now: datetime, output_format: Format) -> NoReturn:
-    report = check_evidence(directory, session, now)
+    provenance = Provenance(session, session.region)
+    report = provenance.attach(check_evidence(directory, session, now))
     if not report.has_attention:
         finish(report, output_format, exit_code=False)
     write_report(report, output_format)

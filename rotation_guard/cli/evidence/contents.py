@@ -18,6 +18,7 @@ from ..errors import Unreachable
 from ..exemption_report import build_exemption_register
 from ..formats import render_json, render_markdown
 from ..hub_reading import is_hub
+from ..provenance import begin_provenance
 from ..report import Report
 from ..saved_heads import describe_heads
 from ..secret_answer import SecretAnswer
@@ -78,7 +79,7 @@ def _verify_chains(deployment: Deployment, question: Question) -> tuple[Report, 
         except Unreachable as error:
             unread.append(f"The {table.title} was not verified. {error}")
     report = build_verification_report(verified, deployment, question.now, unread)
-    return report, describe_heads(deployment, question.now, verified), unread
+    return begin_provenance(deployment).attach(report), describe_heads(deployment, question.now, verified), unread
 
 
 def _chained_tables(deployment: Deployment) -> Iterable[Any]:

@@ -49,7 +49,12 @@ def list_next_steps(payload: Payload) -> Steps:
 
 def format_next_steps(payload: Payload) -> str:
     """The next steps as one text, with each command after its sentence."""
-    return " ".join(part for step in list_next_steps(payload) for part in (step.text, *step.commands))
+    return " ".join(
+        part
+        for step in list_next_steps(payload)
+        # Without a mark the next sentence would seem to be an argument.
+        for part in (step.text, *(f"`{command}`." for command in step.commands))
+    )
 
 
 def _after_opening(payload: Payload) -> Steps:

@@ -49,6 +49,9 @@ class Responses:
     def GetCallerIdentity(self) -> Values:
         return {"Account": ACCOUNT, "Arn": CALLER, "UserId": "A:on-call"}
 
+    def ListAccountAliases(self) -> Values:
+        return {"AccountAliases": ["acme-prod"]}
+
     def DescribeTrails(self, **_: Any) -> Values:
         return {"trailList": self.trails}
 

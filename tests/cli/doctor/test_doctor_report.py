@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from rotation_guard.cli import provenance
 from rotation_guard.cli.doctor_report import COLUMNS
+from tests.cli.golden_files import compare
 from tests.paths import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -42,8 +44,7 @@ def test_the_table_fits_the_terminal_and_is_plain_text(ailing, doctor, columns):
     # The path of a temporary file may be longer than a line.
     body = lines[lines.index("") :]
     assert max(cell_len(line) for line in body) <= columns
-    golden = (GOLDEN / f"table-{columns}.txt").read_text(encoding="utf-8")
-    assert without_time_and_place("\n".join(body)) == golden.rstrip("\n")
+    compare(GOLDEN / f"table-{columns}.txt", without_time_and_place("\n".join([*body, ""])))
 
 
 def test_the_broken_links_come_first_then_those_that_cannot_be_told(ailing, doctor):
@@ -75,7 +76,8 @@ def test_json_has_the_documented_fields(ailing, doctor):
     report = json.loads(doctor(ailing, "--format", "json").stdout)
     document = DOCUMENT.read_text(encoding="utf-8")
 
-    assert list(report) == ["version", "generated_at", "source", "warnings", "summary", "links"]
+    head = ["version", "generated_at", "product_version", "source", "identity"]
+    assert list(report) == [*head, "warnings", "summary", "links"]
     assert report["version"] == 1
     assert list(report["summary"]) == ["total", "ok", "broken", "cannot_tell"]
     assert report["summary"]["total"] == sum(report["summary"][name] for name in ("ok", "broken", "cannot_tell"))
@@ -87,7 +89,7 @@ def test_json_has_the_documented_fields(ailing, doctor):
 def test_csv_has_a_row_for_each_link(ailing, doctor):
     rows = list(csv.DictReader(io.StringIO(doctor(ailing, "--format", "csv").stdout, newline="")))
 
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == [*COLUMNS, *provenance.COLUMNS]
     assert (rows[0]["subject"], rows[0]["link"], rows[0]["verdict"]) == ("rule", "failed", "broken")
     assert rows[0]["fix"].startswith("Run `aws events enable-rule")
 

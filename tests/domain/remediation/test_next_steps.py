@@ -54,7 +54,7 @@ def test_every_rule_that_escalates_has_next_steps_of_its_own(rule):
         ("rotation off", "who switched its rotation off"),
         (
             "retries used up",
-            f"Repair the cause, then rotate. If a rotation is unfinished, AWS retries that one: {ROTATE}",
+            f"Repair the cause, then rotate. If a rotation is unfinished, AWS retries that one: `{ROTATE}`",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_denied_access_points_to_the_resource_policy_first(call):
     text = next_steps("escalated", actions=actions)
 
     assert text.startswith(
-        "Access was denied. Check the secret's resource policy first: aws secretsmanager get-resource-p"
+        "Access was denied. Check the secret's resource policy first: `aws secretsmanager get-resource-p"
     )
     assert text.index("get-resource-policy") < text.index("rotation-guard:remediation")
     # A move invokes no rotation function.
