@@ -25,6 +25,7 @@ from docs import (  # noqa: E402
     deployer_policies,
     diagram,
     doctor_expectations,
+    json_schemas,
     organization_costs,
     policies_page,
     quotas,
@@ -72,6 +73,9 @@ def pages() -> dict[Path, str]:
                 "config rules": table(controls.RULE_HEADS, list(controls.list_config_rules())),
             },
         ),
+        docs / "reports.md": _fill(
+            docs / "reports.md", {"schemas": table(("JSON of", "schema"), list(json_schemas.list_rows()))}
+        ),
         docs / "audit.md": _fill(docs / "audit.md", {"verdicts": audit_page.verdicts()}),
         docs / "remediation.md": _fill(docs / "remediation.md", {"guards": guards, "evidence": evidence}),
         decision_index.PAGE: _fill(decision_index.PAGE, {"decisions": decision_index.write_index()}),
@@ -83,6 +87,7 @@ def pages() -> dict[Path, str]:
         doctor_expectations.FILE: doctor_expectations.write_expectations(prod),
         **dict(settings.write_sources()),
         **deployer_policies.write_policies(),
+        **json_schemas.write_schemas(),
         **{docs / name: diagram.draw(colours) for name, colours in diagram.FILES.items()},
     }
 

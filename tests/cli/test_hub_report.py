@@ -14,6 +14,7 @@ from tests.organization_events import MEMBER, OTHER
 
 from .conftest import names
 from .stacks import ACCOUNT
+from .test_json_schema import complaints
 
 _serialize = TypeSerializer().serialize
 
@@ -93,6 +94,10 @@ def test_a_hub_is_reported_by_account_and_region(two_members, run):
         "oldest last complete run 3 days ago"
     )
     assert [part["settings"]["max_age_days"] for part in answer["parts"]] == [30, 30]
+
+
+def test_its_json_is_as_the_schema_says(two_members, run):
+    assert complaints("report", two_members.report(run)) == []
 
 
 def test_a_member_that_fell_silent_causes_a_warning(two_members, run):

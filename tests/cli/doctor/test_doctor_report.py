@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rotation_guard.cli import provenance
 from rotation_guard.cli.doctor_report import COLUMNS
 from tests.cli.golden_files import compare
+from tests.cli.test_json_schema import assert_errors_are_noticed, complaints
 from tests.paths import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -108,3 +109,10 @@ def test_text_of_aws_cannot_control_the_terminal(aws, doctor):
 
     assert "\x1b" not in result.stdout
     assert r"\x1b[2J" in result.stdout
+
+
+def test_json_is_as_its_schema_says(ailing, doctor):
+    report = json.loads(doctor(ailing, "--format", "json").stdout)
+
+    assert complaints("doctor", report) == []
+    assert_errors_are_noticed("doctor", report)
