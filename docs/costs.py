@@ -18,7 +18,7 @@ from rotation_guard.domain.audit.verdicts import judge
 from rotation_guard.domain.audit_trail import build_trail_row
 from rotation_guard.domain.event_parser import parse_text
 from rotation_guard.domain.evidence.links import LINK, add_link
-from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, CANARY_METRICS, HEALTHY_METRICS, PROBLEM_METRICS
+from rotation_guard.domain.metrics import AUDIT_RUN_METRICS, HEALTHY_METRICS, PROBLEM_METRICS
 from rotation_guard.domain.secret import date_versions, parse_secret
 from rotation_guard.domain.timestamps import to_iso
 from tests.bench import population
@@ -38,8 +38,6 @@ METRIC = 0.30
 """A month of a custom metric (https://aws.amazon.com/cloudwatch/pricing/)."""
 ALARM, COMPOSITE_ALARM, DASHBOARD = 0.10, 0.50, 3.00
 """A month of an alarm on one metric at standard resolution, of one on alarms, and of a dashboard (the same page)."""
-
-CANARY_ALARMS = 2
 
 WRITE_BYTES, READ_BYTES = 1024, 4096
 """Of one unit; reads that need not be the latest take half of one
@@ -196,10 +194,6 @@ def list_other_costs(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         f"{ROTATIONS:,} rotations".replace(",", " ")
         + f" of some {EVENTS_A_ROTATION} events in the audit trail: a transaction with a row and its chain's head each",
         f"${ROTATIONS * EVENTS_A_ROTATION * trail_event_cost():.2f}",
-    )
-    yield (
-        f"`canarySchedule`: {len(CANARY_METRICS)} metric and {CANARY_ALARMS} alarms",
-        _dollars(len(CANARY_METRICS) * METRIC + CANARY_ALARMS * ALARM),
     )
     yield "SQS: the polling of one queue; SNS, Scheduler, Step Functions at this size, and a little log", "$0 to $0.50"
 

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ PATTERN_SYNTAX_OF_THE_PACK = ROOT / "policies" / "aws" / "event_pattern_syntax.p
 """A copy: the pack is published as its folder alone."""
 SCHEMA = ROOT / "plugin" / "schema.json"
 """For those who generate an SDK without running the plugin."""
+_PERMISSION_HEADS = ("role", "for", "may", "on")
 sys.path.insert(0, str(ROOT))
 
 # The folders lie at the top.
@@ -26,6 +27,8 @@ from docs import (  # noqa: E402
     diagram,
     doctor_expectations,
     json_schemas,
+    optional_costs,
+    optional_settings,
     organization_costs,
     policies_page,
     quotas,
@@ -34,7 +37,7 @@ from docs import (  # noqa: E402
 )
 from docs.markdown import filled, table  # noqa: E402
 from local.mocks.organization import deploy_organization  # noqa: E402
-from local.mocks.recording import Recording, deploy_program, stack_config  # noqa: E402
+from local.mocks.recording import ACCOUNT, Recording, deploy_program, stack_config  # noqa: E402
 
 
 def pages() -> dict[Path, str]:
@@ -52,6 +55,7 @@ def pages() -> dict[Path, str]:
             {
                 "costs": month(),
                 "other costs": write_other_costs(prod),
+                "optional costs": write_optional_costs(),
                 "status costs": table(organization_costs.HEADS, list(organization_costs.list_status_costs())),
                 "organization costs": table(
                     organization_costs.FIXED_HEADS, list(organization_costs.list_fixed_costs(organization))
@@ -60,7 +64,11 @@ def pages() -> dict[Path, str]:
         ),
         docs / "permissions.md": _fill(
             docs / "permissions.md",
-            {"permissions": permissions(prod), "organization permissions": permissions(organization)},
+            {
+                "permissions": permissions(prod),
+                "optional permissions": write_optional_permissions(),
+                "organization permissions": permissions(organization),
+            },
         ),
         docs / "rollout.md": _fill(
             docs / "rollout.md", {"quotas": table(quotas.HEADS, list(quotas.list_quotas(prod)))}
@@ -112,14 +120,33 @@ def write_other_costs(prod: Recording) -> str:
     return table(costs.OTHER_HEADS, list(costs.list_other_costs(counts)))
 
 
+def write_optional_costs() -> str:
+    """The table of what settings cost that are off by default."""
+    alarms = {addition.setting: addition.alarms for addition in optional_settings.list_additions()}
+    return table(optional_costs.HEADS, list(optional_costs.list_costs(alarms)))
+
+
 def permissions(prod: Recording) -> str:
     """The table of permissions: every role of these resources, as the program asks for it."""
-    return table(("role", "for", "may", "on"), list(_permissions(prod)))
+    return table(_PERMISSION_HEADS, list(_permissions(prod)))
 
 
-def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
+def write_optional_permissions() -> str:
+    """The same for the roles that settings add which are off by default."""
+    rows = [
+        (f"`{addition.setting}`" if row[0] else "", *row)
+        for addition in optional_settings.list_additions()
+        for row in _permissions(addition.recording, addition.roles)
+    ]
+    return table(("with", *_PERMISSION_HEADS), rows)
+
+
+def _permissions(recording: Recording, names: Collection[str] | None = None) -> Iterator[tuple[str, ...]]:
+    """The rows of the roles with these names, or of all."""
     policies = sorted(recording.of_type("aws:iam/rolePolicy:RolePolicy"), key=lambda resource: resource.name)
     for role in sorted(recording.of_type("aws:iam/role:Role"), key=lambda resource: resource.name):
+        if names is not None and role.name not in names:
+            continue
         purpose = role.inputs["description"].removesuffix(" (rotation-guard)")
         given = [
             statement
@@ -139,13 +166,15 @@ def _permissions(recording: Recording) -> Iterator[tuple[str, ...]]:
 def _what(arn: str, recording: Recording) -> str:
     """What an ARN stands for: a resource of the stack by its name, or else the ARN with placeholders."""
     for resource in recording.custom():
-        if resource.outputs.get("arn") == arn.removesuffix(":*"):
+        own = resource.outputs.get("arn")
+        if own is not None and (arn.removesuffix(":*") == own or arn.startswith(f"{own}/")):
             kind = re.sub(r"(?<!^)([A-Z])", r" \1", resource.type.rpartition(":")[2]).lower()
-            return f"{kind} `{resource.name}`"
+            path = arn.removeprefix(own).removeprefix(":*").removeprefix("/")
+            return f"{f'`{path}` in ' if path else ''}{kind} `{resource.name}`"
     if arn == "*":
         return "`*` (has no resource-level permission)"
     anywhere = re.sub(r"^(arn:[^:]+:[^:]+):[^:]*:[^:]*", r"\1:REGION:ACCOUNT", arn)
-    return f"`{anywhere}`"
+    return f"`{anywhere.replace(ACCOUNT, 'ACCOUNT')}`"
 
 
 def _listed(value: Any) -> list[str]:

@@ -19,7 +19,16 @@ SOURCE = ROOT / "docs" / "costs.py"
 
 @pytest.fixture(scope="module")
 def costs():
-    spec = importlib.util.spec_from_file_location("costs_of_the_audit", SOURCE)
+    return load(SOURCE)
+
+
+@pytest.fixture(scope="module")
+def optional_costs():
+    return load(SOURCE.with_name("optional_costs.py"))
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_the_documents", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -42,6 +51,28 @@ def test_each_cost_is_its_units_times_their_price(costs):
     assert month.total == pytest.approx(
         month.writes + month.reads + month.storage + month.secrets_manager + month.function + month.metrics
     )
+
+
+def test_settings_that_are_off_by_default_cost_their_alarms_and_what_they_do(optional_costs):
+    """List prices: $0.10 an alarm, $0.30 a metric, $0.023 a GB of files, $0.00003 a finding, $0.20 a million calls."""
+    alarms = dict.fromkeys(("reportSchedule", "securityHub", "canarySchedule", "subscriptions"), 10)
+    none = dict.fromkeys(alarms, 0)
+    paid, without = (
+        {name: float(cost.removeprefix("$")) for name, _, cost in optional_costs.list_costs(counts)}
+        for counts in (alarms, none)
+    )
+
+    assert {name: round(cost - without[name], 2) for name, cost in paid.items()} == dict.fromkeys(without, 1.0)
+    assert without["`canarySchedule`"] == 0.30
+    # A daily report: 10 s of 1.73 GB on arm64 and two files of $0.005 per 1 000, 0.26 GB of them after 400 days.
+    days, gigabyte_second = 730 / 24, 0.0000133334
+    daily = days * (10 * 1.73 * gigabyte_second + 2 * 0.005 / 1000) + 0.26 * 0.023
+    assert optional_costs.cost_of_reports() == pytest.approx(daily, abs=0.005)
+    # One secret in twenty every day; three changes of each a month, each told three days in a row.
+    imports = 1000 * (0.05 * days + 3 * 3)
+    assert optional_costs.count_findings() == pytest.approx(imports)
+    assert optional_costs.cost_of_findings() > imports * 0.00003
+    assert without["`subscriptions`"] == pytest.approx(3000 * 0.20 / 1_000_000, abs=0.005)
 
 
 def test_every_metric_is_counted_once(costs):

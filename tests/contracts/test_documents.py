@@ -59,6 +59,18 @@ def test_every_setting_and_every_role_is_on_its_page(generate, prod):
         assert permissions.count(f"| `{role}` |") == 1
 
 
+def test_a_setting_that_is_off_by_default_adds_roles_and_changes_no_other(generate, prod):
+    table = generate.write_optional_permissions()
+    before = list(generate._permissions(prod))
+
+    for addition in generate.optional_settings.list_additions():
+        own = {role.name for role in prod.of_type("aws:iam/role:Role")}
+        assert addition.roles
+        assert list(generate._permissions(addition.recording, own)) == before, addition.setting
+        for role in addition.roles:
+            assert table.count(f"| `{addition.setting}` | `{role}` |") == 1
+
+
 def test_decision_records_are_numbered_without_gaps_and_superseded_by_existing_ones(generate):
     decisions = list(generate.decision_index.read_decisions())
 
