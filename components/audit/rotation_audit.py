@@ -8,6 +8,8 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import iam, lambda_, scheduler
 
+from rotation_guard.domain.schedule_expression import longest_period_seconds, shortest_period_seconds
+
 from .. import arns, iam_policies
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
 from ..placement import PROVIDER, detects_loops, find_region
@@ -17,7 +19,6 @@ from ..settings import age_classes
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
 from ..settings.environment import to_environment
-from ..settings.schedule_expression import longest_period_seconds, shortest_period_seconds
 from ..table import table
 from ..tag_filter import TagArgs
 from .audit_status import AuditStatus, AuditStatusArgs

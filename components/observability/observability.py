@@ -7,7 +7,9 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
+from rotation_guard.domain.canary import SLACK_SECONDS
 from rotation_guard.domain.metrics import MetricName
+from rotation_guard.domain.schedule_expression import longest_period_seconds
 
 from .. import arns
 from ..events.event_patterns import DEFAULT_BUS
@@ -16,13 +18,10 @@ from ..release import resolve_runbook
 from ..remediation.states import FAILED_ATTEMPTS
 from ..settings.component_args import read_args
 from ..settings.declarations import MOST_SECRETS, SETTINGS, value_of
-from ..settings.schedule_expression import longest_period_seconds
 from ..settings.validation import InvalidSettings
 from . import dashboard
 from .alarms import LONGEST_ALARM_SECONDS, Alarms, Condition, Metric, Window, build_own_metric, find_window, name_like
 
-CANARY_SLACK_SECONDS = 3600
-"""How late a canary may be: as long as a rule tries its target."""
 ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
 """How an execution may end without a notice, and the metric that counts it
 (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html)."""
@@ -178,7 +177,7 @@ class Observability(pulumi.ComponentResource):
         causes |= self._watch_rules(self._args.get("rule_names", {}), heading)
         only_after = {}
         schedule, writer = value_of(self._args, "canary_schedule"), self._args.get("writer")
-        window = find_window(longest_period_seconds(schedule) + CANARY_SLACK_SECONDS) if schedule else None
+        window = find_window(longest_period_seconds(schedule) + SLACK_SECONDS) if schedule else None
         if writer is not None and window is not None:
             causes["no-canary"], only_after["no-canary"] = self._alarms.watch_arrival(
                 "no-canary",

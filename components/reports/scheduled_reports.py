@@ -8,6 +8,8 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import s3, scheduler
 
+from rotation_guard.domain.schedule_expression import shortest_period_seconds
+
 from .. import iam_policies
 from ..bucket import name_bucket_prefix, private_bucket
 from ..function import Function, RuntimeArgs, describe_for_alarms, statements
@@ -17,7 +19,6 @@ from ..release import VERSION
 from ..schedule import SCHEDULE_INPUT, build_retry_policy, create_schedule
 from ..settings.component_args import read_args
 from ..settings.declarations import value_of
-from ..settings.schedule_expression import shortest_period_seconds
 from ..settings.validation import InvalidSettings
 
 BUCKET_PREFIX = "reports-"

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from rotation_guard.domain import schedule_expression
 from rotation_guard.domain.audit.age_limits import MAX_LIMIT_DAYS
 
-from . import age_classes, schedule_expression
+from . import age_classes
 from .checks import IntegerBetween, KeyFormatter, check_entries, check_tag, check_tag_filter, must_be
 
 MOST_FLEXIBLE_MINUTES = 1440

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rotation_guard.domain import schedule_expression
+
 from ..notifications.topics import complain_about_reports
-from . import age_classes, schedule_expression
+from . import age_classes
 from .audit import MOST_FLEXIBLE_MINUTES, check_age_classes, check_managed_tag, check_schedule
 from .checks import CrossFieldCheck, KeyFormatter, format_value, is_integer, known_strings
 from .declarations import MOST_QUEUE_DAYS, value_of

@@ -14,6 +14,14 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """Scheduler puts the time in, in ISO 8601 and the same for every attempt
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
 
+SLACK_SECONDS = 3600
+"""How late a canary may be: as long as a rule tries its target."""
+
+
+def build_canary_id(incidents_table: str, time: str = SCHEDULED_TIME) -> str:
+    """The identity of the canary of the stack with this table of incidents, for this time."""
+    return f"canary-{incidents_table}-{time}"
+
 
 def build_canary_detail(incidents_table: str, time: str = SCHEDULED_TIME) -> dict[str, Any]:
     """The detail of the canary of the stack with this table of incidents, for this time in ISO 8601.
@@ -24,6 +32,6 @@ def build_canary_detail(incidents_table: str, time: str = SCHEDULED_TIME) -> dic
     return {
         "eventName": CANARY_EVENT,
         "eventTime": time,
-        "eventID": f"canary-{incidents_table}-{time}",
+        "eventID": build_canary_id(incidents_table, time),
         "incidents_table": incidents_table,
     }

@@ -94,8 +94,8 @@ class RunHistory:
         if age <= 2 * period:
             return []
         return [
-            f"The run {run['run_id']} started {_format_span(age)} earlier, which is more than two periods of "
-            f"{_format_span(period)}: the audit may have stopped."
+            f"The run {run['run_id']} started {format_span(age)} earlier, which is more than two periods of "
+            f"{format_span(period)}: the audit may have stopped."
         ]
 
     def incompleteness(self) -> list[str]:
@@ -122,7 +122,8 @@ class RunHistory:
         return timedelta(seconds=seconds or _DEFAULT_PERIOD)
 
 
-def _format_span(span: timedelta) -> str:
+def format_span(span: timedelta) -> str:
+    """A span in words, as the largest unit of which it has two or a whole number."""
     seconds = int(span.total_seconds())
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds >= 2 * size or size == 1 or (seconds >= size and seconds % size == 0):

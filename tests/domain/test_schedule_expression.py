@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.settings.schedule_expression import InvalidSchedule, longest_period_seconds, shortest_period_seconds
+from rotation_guard.domain.schedule_expression import InvalidSchedule, longest_period_seconds, shortest_period_seconds
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
