@@ -14,6 +14,7 @@ from components.release import VERSION
 from local.mocks.recording import ACCOUNT, REGION, Recorded, Recording, deploy_program, stack_config
 from rotation_guard.cli.doctor.aws_reader import READ_ONLY_POLICY
 from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY
+from rotation_guard.cli.doctor.schedules import CANARY, SCHEDULES
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "rotation_guard" / "cli" / "doctor" / "expectations.json"
@@ -35,6 +36,7 @@ _REPAIR = {
     "remediationMode": "repair",
     "probeFunctions": [f"{_FUNCTION}:probe"],
     "reportSchedule": "rate(1 day)",
+    "canarySchedule": "rate(1 day)",
 }
 _CONFIGURATIONS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -133,14 +135,22 @@ def _list_permissions(plain: list[_Grants], encrypted: _Grants) -> dict[str, lis
 def _list_grants(recording: Recording) -> _Grants:
     names = _name_resources(recording)
     [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
-    schedules = recording.of_type("aws:scheduler/schedule:Schedule")
-    [schedule] = [one for one in schedules if one.outputs["name"] == recording.outputs["schedule_name"]]
+    schedules = {one.outputs["name"]: one for one in recording.of_type("aws:scheduler/schedule:Schedule")}
     roles = {
         short: _find_function(recording, name).inputs["role"]
         for short, name in recording.outputs["function_names"].items()
     }
-    roles |= {"workflow": machine.inputs["roleArn"], "schedule": schedule.inputs["target"]["roleArn"]}
-    return {short: _grants_of(recording, arn.rpartition("/")[2], names) for short, arn in roles.items()}
+    roles |= {"workflow": machine.inputs["roleArn"]} | {
+        schedule.role: schedules[name].inputs["target"]["roleArn"]
+        for schedule in SCHEDULES
+        if (name := recording.outputs.get(schedule.output))
+    }
+    # Of all roles this one follows the rules to another bus; functions of ours send to the default one.
+    on_bus = names | {f"arn:aws:events:{_HERE}:event-bus/{recording.outputs['event_bus_name']}": "{event_bus_name}"}
+    return {
+        short: _grants_of(recording, arn.rpartition("/")[2], on_bus if short == CANARY.role else names)
+        for short, arn in roles.items()
+    }
 
 
 def _grants_of(recording: Recording, role_name: str, names: Mapping[str, str]) -> dict[str, set[str]]:

@@ -5,16 +5,27 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from local.waiting import eventually
 from rotation_guard.cli.__main__ import app
+from rotation_guard.domain.canary import CANARY
+
+from .test_canary import put_canary
 
 SHARED = ("dead letters", "alarm", "audit")
 """Subjects that other scenarios of this deployment leave traces in, or that need a run of the audit."""
+
+
+def has_canary(stack):
+    key = {"KeyConditionExpression": "secret_arn = :it", "ExpressionAttributeValues": {":it": {"S": CANARY}}}
+    return stack.client("dynamodb").query(TableName=stack.outputs["audit_trail_table_name"], **key)["Items"]
 
 
 @pytest.fixture
 def examine(stack, monkeypatch):
     """Runs the command as after `make up`, without options; returns the links that are not ok, but for shared ones."""
     monkeypatch.chdir(stack.directory.parent)
+    put_canary(stack)
+    eventually(lambda: has_canary(stack), "a canary in the audit trail")
 
     def run():
         result = CliRunner().invoke(app, ["doctor", "--format", "json"])

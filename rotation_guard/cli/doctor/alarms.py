@@ -83,14 +83,17 @@ def _is_stale(alarm: Alarm, now: datetime) -> bool:
 def _build_check(examination: Examination, subject: str, name: str) -> Check:
     def check() -> Iterator[Finding]:
         output = "alarms_topic_arn" if examination.has("alarms_topic_arn") else "critical_topic_arn"
-        alarms, missing = _read(examination, name)
+        alarms, missing = read_page(examination, name)
         yield from judge_page(name, alarms, missing, examination.output(output), examination.now)
 
     return Check("alarm", subject, (check,))
 
 
-def _read(examination: Examination, name: str) -> tuple[dict[str, Alarm], list[str]]:
-    """An alarm and those in its rule, also within other rules, by name; and those that do not exist."""
+def read_page(examination: Examination, name: str) -> tuple[dict[str, Alarm], list[str]]:
+    """An alarm and those in its rule, also within other rules, by name; and those that do not exist.
+
+    Raises Unanswered.
+    """
     found: dict[str, Alarm] = {}
     asked: list[str] = []
     names = [name]

@@ -7,7 +7,22 @@ from datetime import datetime
 from ..aws import CONNECTIONS
 from ..deployment import Deployment, check_credentials
 from ..terminal import progress
-from . import alarms, functions, keys, permissions, queues, rules, schedule, tables, topics, trail, versions, workflow
+from . import (
+    alarms,
+    audit_runs,
+    canary,
+    functions,
+    keys,
+    permissions,
+    queues,
+    rules,
+    schedules,
+    tables,
+    topics,
+    trail,
+    versions,
+    workflow,
+)
 from .aws_reader import AwsReader
 from .examination import Examination
 from .link import VERDICTS, Check, Link
@@ -18,7 +33,9 @@ SUBJECTS: Sequence[Callable[[Examination], Iterable[Check]]] = (
     queues.list_checks,
     topics.list_checks,
     keys.list_checks,
-    schedule.list_checks,
+    schedules.list_checks,
+    audit_runs.list_checks,
+    canary.list_checks,
     functions.list_checks,
     permissions.list_checks,
     tables.list_checks,

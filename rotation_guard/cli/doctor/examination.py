@@ -71,9 +71,21 @@ class Examination:
             raise self._missing(f"function_names.{short}")
         return self.arn("lambda", f"function:{names[short]}")
 
+    def bus_arn(self) -> str:
+        """The ARN of the bus that the rules are on, which the outputs name by its name or its ARN."""
+        bus = self.output("event_bus_name")
+        return bus if bus.startswith("arn:") else self.arn("events", f"event-bus/{bus}")
+
+    def rule_name(self, short: str) -> str:
+        """The name of a rule. Raises Unanswered if the outputs do not name it."""
+        names = self.names("rule_names")
+        if short not in names:
+            raise self._missing(f"rule_names.{short}")
+        return names[short]
+
     def rule_arn(self, short: str) -> str:
         """The ARN of a rule (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
-        bus, name = self.output("event_bus_name").rpartition(_BUS)[2], self.names("rule_names")[short]
+        bus, name = self.output("event_bus_name").rpartition(_BUS)[2], self.rule_name(short)
         return self.arn("events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
 
     def _missing(self, name: str) -> Unanswered:

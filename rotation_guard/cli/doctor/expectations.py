@@ -41,7 +41,7 @@ class Expectations:
     environments: Mapping[str, Mapping[str, str]]
     """Function -> variable -> the output that is its value."""
     permissions: Mapping[str, Sequence[Permission]]
-    """Function, `workflow` or `schedule` -> what its role needs."""
+    """Function, `workflow` or schedule -> what its role needs."""
 
 
 @cache

@@ -14,6 +14,7 @@ from .functions import read_configuration
 from .keys import uses_customer_key
 from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
 from .resource_policies import DENIED, UNKNOWN, Request, decide, list_actions, parse
+from .schedules import Schedule, find_schedules, read_schedule
 
 Statements = Sequence[Mapping[str, Any]]
 _PLACEHOLDER = re.compile(r"\{([^}]+)\}")
@@ -21,7 +22,7 @@ _CONTEXT = {"aws:securetransport": "true"}
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
-    """One for each role: of the functions, of the workflow and of the schedule."""
+    """One for each role: of the functions, of the workflow and of the schedules."""
     try:
         functions = list(examination.names("function_names"))
     except Unanswered as unanswered:
@@ -32,7 +33,8 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         if short in expectations().permissions:
             yield _build_check(examination, short, _role_of_function(examination, short))
     yield _build_check(examination, "workflow", lambda: _find_workflow_role(examination))
-    yield _build_check(examination, "schedule", lambda: _find_schedule_role(examination))
+    for schedule in find_schedules(examination):
+        yield _build_check(examination, schedule.role, _role_of_schedule(examination, schedule))
 
 
 def judge_permissions(
@@ -143,6 +145,8 @@ def _find_arn(examination: Examination, name: str) -> str | None:
         return examination.function_arn(name.removeprefix("function:"))
     if not examination.has(name):
         return None
+    if name == "event_bus_name":
+        return examination.bus_arn()
     value = examination.output(name)
     if name.endswith("_url"):
         return examination.queue_arn(name)
@@ -167,10 +171,9 @@ def _find_workflow_role(examination: Examination) -> str | None:
     return None if machine is None else machine["roleArn"]
 
 
-def _find_schedule_role(examination: Examination) -> str | None:
-    schedule = examination.read(
-        "scheduler:GetSchedule",
-        Name=examination.output("schedule_name"),
-        GroupName=examination.output("schedule_group_name"),
-    )
-    return None if schedule is None else schedule["Target"]["RoleArn"]
+def _role_of_schedule(examination: Examination, schedule: Schedule) -> Callable[[], str | None]:
+    def find() -> str | None:
+        described = read_schedule(examination, schedule)
+        return None if described is None else described["Target"]["RoleArn"]
+
+    return find

@@ -93,6 +93,17 @@ def find_rules_of(examination: Examination, destination: Destination) -> dict[st
     return rules
 
 
+def read_rule(examination: Examination, name: str) -> Mapping[str, Any] | None:
+    """The description of a rule; None if it does not exist. Raises Unanswered."""
+    return examination.read("events:DescribeRule", Name=name, EventBusName=examination.output("event_bus_name"))
+
+
+def test_pattern(examination: Examination, rule: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Whether EventBridge itself says that the deployed pattern of a rule matches an event. Raises Unanswered."""
+    pattern = rule.get("EventPattern") or "{}"
+    return examination.read_existing("events:TestEventPattern", EventPattern=pattern, Event=json.dumps(event))["Result"]
+
+
 def find_destination(examination: Examination, name: str) -> Destination:
     """What a destination of the program is in this deployment."""
     if name == "failures":
@@ -106,12 +117,12 @@ def _build_check(examination: Examination, short: str, name: str) -> Check:
     expected = expectations().rules.get(short)
 
     def check_rule() -> Iterator[Finding]:
-        yield from judge_rule(name, examination.read("events:DescribeRule", **_rule(examination, name)))
+        yield from judge_rule(name, read_rule(examination, name))
         if expected is None and not short.startswith(EXTRA):
             yield note(f"This release does not know the rule {short}.")
 
     def check_targets() -> Iterator[Finding]:
-        if examination.read("events:DescribeRule", **_rule(examination, name)) is None:
+        if read_rule(examination, name) is None:
             return
         targets = _read_targets(examination, name)
         if expected is None:
@@ -123,21 +134,16 @@ def _build_check(examination: Examination, short: str, name: str) -> Check:
         yield from judge_targets(name, targets, found, examination.queue_arn("undelivered_events_dead_letters_url"))
 
     def check_pattern() -> Iterator[Finding]:
-        rule = examination.read("events:DescribeRule", **_rule(examination, name))
+        rule = read_rule(examination, name)
         if rule is not None and expected is not None:
-            yield from judge_matches(name, _test_pattern(examination, rule, expected))
+            yield from judge_matches(name, _test_events(examination, rule, expected))
 
     return Check("rule", short, (check_rule, check_targets, check_pattern))
 
 
-def _test_pattern(examination: Examination, rule: Mapping[str, Any], expected: ExpectedRule) -> dict[str, bool]:
-    """Whether EventBridge itself says that the deployed pattern matches each event."""
-    pattern = rule.get("EventPattern") or "{}"
+def _test_events(examination: Examination, rule: Mapping[str, Any], expected: ExpectedRule) -> dict[str, bool]:
     return {
-        name: examination.read_existing(
-            "events:TestEventPattern", EventPattern=pattern, Event=json.dumps(_address(examination, event))
-        )["Result"]
-        for name, event in expected.events.items()
+        name: test_pattern(examination, rule, _address(examination, event)) for name, event in expected.events.items()
     }
 
 
@@ -160,10 +166,6 @@ def _read_targets(examination: Examination, name: str) -> Sequence[Mapping[str, 
     bus = examination.output("event_bus_name")
     response = examination.read("events:ListTargetsByRule", Rule=name, EventBusName=bus)
     return () if response is None else response["Targets"]
-
-
-def _rule(examination: Examination, name: str) -> dict[str, str]:
-    return {"Name": name, "EventBusName": examination.output("event_bus_name")}
 
 
 def _bus_option(rule: Mapping[str, Any]) -> str:

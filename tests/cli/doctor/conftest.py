@@ -22,6 +22,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 _EVERYTHING = {
     "rotation-guard:kmsKeyArn": KEY,
     "rotation-guard:remediationMode": "repair",
+    "rotation-guard:canarySchedule": "rate(1 day)",
     "rotation-guard:subscriptions": json.dumps(
         [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:pager"}]
     ),
@@ -36,7 +37,7 @@ def deployed_prod() -> DeployedAws:
 
 @pytest.fixture(scope="session")
 def deployed_everything() -> DeployedAws:
-    """The same with a customer key, every repair, and a subscriber with dead letters."""
+    """The same with a customer key, every repair, a subscriber with dead letters, and what else settings add."""
     aws = DeployedAws(deploy_program({**stack_config("prod"), **_EVERYTHING}, stack="prod"))
     aws.keys[KEY] = {"Arn": KEY, "KeyState": "Enabled", "KeyManager": "CUSTOMER"}
     services = ["events.amazonaws.com", "sns.amazonaws.com"]

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError
 
 from local.mocks.recording import ACCOUNT, REGION, Recording
+from rotation_guard.domain.canary import CANARY
 from rotation_guard.domain.timestamps import to_iso
 
 from .responses import Responses, Values
@@ -58,6 +59,8 @@ class DeployedAws(Responses):
         self.key_policies: dict[str, str] = {}
         self.runs = [self.build_run(0.5)]
         self.oldest_event_seconds: float | None = None
+        table = self.outputs["incidents_table_name"]
+        self.canaries = [self.build_canary(0.5, "another-table"), self.build_canary(3, table)]
         self._read_events(recording)
         self._read_messaging(recording)
         self._read_functions(recording)
@@ -78,6 +81,11 @@ class DeployedAws(Responses):
             "period_seconds": 3600,
             **more,
         }
+
+    def build_canary(self, hours: float, incidents_table: str) -> Values:
+        """The row of a canary, of so many hours ago, of the stack with this table."""
+        at = to_iso(self.now - timedelta(hours=hours))
+        return {"secret_arn": CANARY, "recorded": f"{at}#canary-{incidents_table}-{at}"}
 
     def rule(self, short: str) -> Values:
         """A rule by its short name."""
@@ -128,18 +136,14 @@ class DeployedAws(Responses):
             queue = {"Arn": target.inputs["deadLetterConfig"]["arn"]}
             described = {"Id": target.inputs["targetId"], "Arn": target.inputs["arn"], "DeadLetterConfig": queue}
             self.targets[target.inputs["rule"]].append(described)
-        schedules = recording.of_type("aws:scheduler/schedule:Schedule")
-        [schedule] = [one for one in schedules if one.outputs["name"] == recording.outputs["schedule_name"]]
-        target = schedule.inputs["target"]
         self.schedules = {
             schedule.outputs["name"]: {
                 "State": schedule.inputs["state"],
-                "Target": {
-                    "Arn": target["arn"],
-                    "RoleArn": target["roleArn"],
-                    "DeadLetterConfig": {"Arn": target["deadLetterConfig"]["arn"]},
-                },
+                "ScheduleExpression": schedule.inputs["scheduleExpression"],
+                "LastModificationDate": self.now - timedelta(days=9),
+                "Target": _describe_schedule_target(schedule.inputs["target"]),
             }
+            for schedule in recording.of_type("aws:scheduler/schedule:Schedule")
         }
 
     def _read_messaging(self, recording: Recording) -> None:
@@ -263,6 +267,7 @@ class DeployedAws(Responses):
             alarm.outputs["name"]: {
                 "AlarmName": alarm.outputs["name"],
                 "AlarmDescription": alarm.inputs["alarmDescription"],
+                "MetricName": alarm.inputs["metricName"],
                 "TreatMissingData": alarm.inputs["treatMissingData"],
                 "Period": alarm.inputs["period"],
                 "EvaluationPeriods": alarm.inputs["evaluationPeriods"],
@@ -281,6 +286,20 @@ class DeployedAws(Responses):
             }
             for alarm in recording.of_type("aws:cloudwatch/compositeAlarm:CompositeAlarm")
         }
+
+
+def _describe_schedule_target(target: Values) -> Values:
+    parameters = target.get("eventbridgeParameters")
+    return {
+        "Arn": target["arn"],
+        "RoleArn": target["roleArn"],
+        "DeadLetterConfig": {"Arn": target["deadLetterConfig"]["arn"]},
+        "Input": target["input"],
+        **_present(
+            EventBridgeParameters=parameters
+            and {"DetailType": parameters["detailType"], "Source": parameters["source"]}
+        ),
+    }
 
 
 def _present(**values: Any) -> Values:

@@ -38,6 +38,7 @@ class Responses:
     recovery: dict[str, str]
     expiry: dict[str, Values]
     runs: list[Values]
+    canaries: list[Values]
     composite_alarms: dict[str, Values]
     metric_alarms: dict[str, Values]
     oldest_event_seconds: float | None
@@ -128,6 +129,8 @@ class Responses:
 
     def Query(self, KeyConditionExpression: str, **_: Any) -> Values:
         rows = self.runs if "<= :until" in KeyConditionExpression else []
+        if "secret_arn" in KeyConditionExpression:
+            rows = self.canaries
         return {"Items": [{name: _to_attribute(value) for name, value in row.items()} for row in rows]}
 
     def DescribeAlarms(self, AlarmNames: list[str], **_: Any) -> Values:

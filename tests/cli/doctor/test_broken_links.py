@@ -6,9 +6,10 @@ import pytest
 
 from local.mocks.recording import REGION
 
-from . import broken_deliveries, broken_functions
+from . import broken_deliveries, broken_functions, broken_options
 from .broken_deliveries import select
 from .broken_functions import metric_alarm
+from .broken_options import canary_of, drop_canary_alarm, forget_own_canaries
 from .deployed_aws import TRAIL
 
 CASES = {**broken_deliveries.CASES, **broken_functions.CASES}
@@ -20,7 +21,21 @@ def test_nothing_is_wrong_with_a_stack_that_works(aws, diagnose):
 
 @pytest.mark.parametrize("case", CASES)
 def test_exactly_the_link_that_is_broken_is_diagnosed(aws, diagnose, case):
-    break_link, link, reason, fix = CASES[case]
+    gone = {
+        "a function that was deleted": {"permissions: notify"},
+        "a schedule that was deleted": {"permissions: schedule"},
+    }
+
+    require_diagnosis(aws, diagnose, CASES[case], gone.get(case, set()))
+
+
+@pytest.mark.parametrize("case", broken_options.CASES)
+def test_exactly_the_link_that_is_broken_is_diagnosed_of_what_settings_add(everything, diagnose, case):
+    require_diagnosis(everything, diagnose, broken_options.CASES[case], broken_options.GONE.get(case, set()))
+
+
+def require_diagnosis(aws, diagnose, case, gone):
+    break_link, link, reason, fix = case
     break_link(aws)
 
     found = diagnose(aws)
@@ -31,10 +46,7 @@ def test_exactly_the_link_that_is_broken_is_diagnosed(aws, diagnose, case):
     # What relies on something that is gone cannot be judged, and says so.
     others = {name: one for name, one in found.items() if name != link}
     assert {one.verdict for one in others.values()} <= {"cannot tell"}
-    assert set(others) <= {
-        "a function that was deleted": {"permissions: notify"},
-        "a schedule that was deleted": {"permissions: schedule"},
-    }.get(case, set())
+    assert set(others) == gone
 
 
 def test_an_event_that_waits_for_long_is_broken(aws, diagnose):
@@ -109,3 +121,21 @@ def test_before_the_first_run_the_audit_cannot_be_judged(aws, diagnose):
         "audit: last firing": "cannot tell",
         "audit: last run": "cannot tell",
     }
+
+
+def test_a_new_schedule_of_canaries_has_time_for_its_first(everything, diagnose):
+    forget_own_canaries(everything)
+    canary_of(everything)["LastModificationDate"] = everything.now - timedelta(hours=24)
+    assert {link: found.verdict for link, found in diagnose(everything).items()} == {
+        "canary: last recorded": "cannot tell"
+    }
+
+    canary_of(everything)["LastModificationDate"] = everything.now - timedelta(hours=26)
+    assert diagnose(everything)["canary: last recorded"].verdict == "broken"
+
+
+def test_a_schedule_that_rests_for_longer_than_alarms_look_back_needs_no_alarm(everything, diagnose):
+    drop_canary_alarm(everything)
+    canary_of(everything)["ScheduleExpression"] = "rate(7 days)"
+
+    assert diagnose(everything) == {}
