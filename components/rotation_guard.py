@@ -221,7 +221,11 @@ class RotationGuard(pulumi.ComponentResource):
     reports_bucket_name: Output[str] | None
     """The bucket of stored reports; None without `report_schedule`."""
     report_schedule_name: Output[str] | None
-    """The schedule of the reports, in the group of its own name; None without `report_schedule`."""
+    """The schedule of the reports; None without `report_schedule`."""
+    report_schedule_group_name: Output[str] | None
+    """The group that this schedule is in; None without `report_schedule`."""
+    report_object_lock_days: Output[int] | None
+    """Days for which Object Lock keeps each stored report, 0 for none; None without `report_schedule`."""
     failed_reports_dead_letters_url: Output[str] | None
     """Reports that could not be started, or failed for good; None without `report_schedule`."""
     dashboard_url: Output[str]
@@ -438,6 +442,10 @@ class RotationGuard(pulumi.ComponentResource):
         self.reports_topic_arn = notifications.reports_topic_arn
         self.reports_bucket_name = reports.bucket_name if reports else None
         self.report_schedule_name = reports.schedule_name if reports else None
+        self.report_schedule_group_name = reports.schedule_group_name if reports else None
+        self.report_object_lock_days = (
+            Output.from_input(int(value_of(args, "report_object_lock_days"))) if reports else None
+        )
         self.failed_reports_dead_letters_url = reports.dead_letters_url if reports else None
         self.dashboard_url = observability.dashboard_url
         self.version = Output.from_input(VERSION)
@@ -456,7 +464,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.demo_secret_names = {output: getattr(demo, output) for output in DEMO_OUTPUTS} if demo else {}
         self.register_outputs(self.outputs())
 
-    def outputs(self) -> dict[str, Output[str] | Mapping[str, Output[str]]]:
+    def outputs(self) -> dict[str, Output[str] | Output[int] | Mapping[str, Output[str]]]:
         """Everything above by name that there is, the demo secrets' among them: the stack's outputs."""
         outputs = {name: getattr(self, name) for name in type(self).__annotations__ if name != "demo_secret_names"}
         return {**{name: output for name, output in outputs.items() if output is not None}, **self.demo_secret_names}

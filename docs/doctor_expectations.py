@@ -181,6 +181,8 @@ def _name_resources(recording: Recording) -> dict[str, str]:
 def _name_resource(arn: str, names: Mapping[str, str], recording: Recording) -> str:
     if arn in names:
         return names[arn]
+    if within := next((known for known in names if arn.startswith(f"{known}/")), None):
+        return f"{names[within]}{arn.removeprefix(within)}"
     if any(resource.outputs.get("arn") == arn.removesuffix(":*") for resource in recording.custom()):
         return ""
     return re.sub(rf"^arn:aws:(\w+):{_HERE}:", r"arn:{partition}:\1:{region}:{account}:", arn)

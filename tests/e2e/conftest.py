@@ -13,9 +13,11 @@ from typing import Any
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
+from typer.testing import CliRunner
 
 from local.deploy import deployment
 from local.waiting import eventually
+from rotation_guard.cli.__main__ import app
 
 REAL_TIME = 1.0
 """The workflow waits in real time, so that its incidents are still open when tests read them."""
@@ -146,3 +148,18 @@ class Scenario:
 def scenario(stack: deployment.RunningStack, recorded: Callable[[str], dict[str, Any]]) -> Scenario:
     """A scenario on the shared deployment."""
     return Scenario(stack, recorded)
+
+
+@pytest.fixture
+def examine_own(monkeypatch: pytest.MonkeyPatch) -> Callable[[deployment.RunningStack], dict[str, str]]:
+    """Runs `rotation-guard doctor` on a deployment; returns why links are not ok, by subject and name."""
+
+    def examine(stack: deployment.RunningStack) -> dict[str, str]:
+        monkeypatch.chdir(stack.directory.parent)
+        result = CliRunner().invoke(app, ["doctor", "--format", "json"])
+        assert result.exit_code == 0, result.output
+        links = json.loads(result.stdout)["links"]
+        assert len(links) > 50
+        return {f"{one['subject']}: {one['link']}": one["reason"] for one in links if one["verdict"] != "ok"}
+
+    return examine

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from ..aws import AwsSession
-from .link import Finding, Unanswered, cannot_tell
+from .link import Finding, Unanswered, cannot_tell, missing
 
 ACTIONS = frozenset(
     {
@@ -35,6 +35,11 @@ ACTIONS = frozenset(
         "lambda:GetFunctionEventInvokeConfig",
         "lambda:GetPolicy",
         "lambda:ListEventSourceMappings",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketVersioning",
+        "s3:GetEncryptionConfiguration",
+        "s3:ListBucket",
         "scheduler:GetSchedule",
         "sns:GetSubscriptionAttributes",
         "sns:GetTopicAttributes",
@@ -45,7 +50,7 @@ ACTIONS = frozenset(
         "states:DescribeStateMachine",
     }
 )
-"""The IAM actions of all reads: a prefix of IAM and an operation of the API, which have the same names here
+"""The IAM actions of all reads: a prefix of IAM and an operation of the API, which have the same names but in S3
 (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html)."""
 RUNS_ACTION = "dynamodb:Query"
 """What the table of runs is read with (`audit_history`)."""
@@ -56,6 +61,14 @@ READ_ONLY_POLICY = {
 """What an operator needs for all checks."""
 _CLIENTS = {"states": "stepfunctions"}
 """Prefix of IAM -> name of the client, where they differ."""
+OPERATIONS: Mapping[str, str] = {
+    "s3:GetBucketObjectLockConfiguration": "GetObjectLockConfiguration",
+    "s3:GetBucketPublicAccessBlock": "GetPublicAccessBlock",
+    "s3:GetEncryptionConfiguration": "GetBucketEncryption",
+    "s3:ListBucket": "ListObjectsV2",
+}
+"""IAM action -> operation, where they differ
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html)."""
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
     | {"UnauthorizedOperation", "KMSAccessDenied", "KMSAccessDeniedException"}
@@ -63,13 +76,17 @@ _DENIED = frozenset(
 _MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
         "NoSuchEntity",
+        "NoSuchPublicAccessBlockConfiguration",
         "NotFound",
         "NotFoundException",
+        "ObjectLockConfigurationNotFoundError",
         "ParameterNotFound",
         "QueueDoesNotExist",
         "ResourceNotFound",
         "ResourceNotFoundException",
+        "ServerSideEncryptionConfigurationNotFoundError",
         "StateMachineDoesNotExist",
         "TableNotFoundException",
         "TrailNotFoundException",
@@ -115,12 +132,12 @@ class AwsReader:
         response = self.read(action, **parameters)
         if response is None:
             names = ", ".join(str(value) for value in parameters.values())
-            raise Unanswered(cannot_tell(f"{names} does not exist.", "Repair the link that names it first."))
+            raise Unanswered(missing(names))
         return response
 
     def _call(self, action: str, parameters: Mapping[str, Any]) -> Response | None:
-        prefix, _, operation = action.partition(":")
-        client, method = self._client(_CLIENTS.get(prefix, prefix)), xform_name(operation)
+        prefix, _, name = action.partition(":")
+        client, method = self._client(_CLIENTS.get(prefix, prefix)), xform_name(OPERATIONS.get(action, name))
         try:
             if client.can_paginate(method):
                 return client.get_paginator(method).paginate(**parameters).build_full_result()

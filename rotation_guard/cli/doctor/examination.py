@@ -38,6 +38,13 @@ class Examination:
             return value
         raise self._missing(name)
 
+    def number(self, name: str) -> int:
+        """A whole number among the outputs. Raises Unanswered if an older release did not export it."""
+        value = self.deployment.outputs.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return int(value)
+        raise self._missing(name)
+
     def has(self, output: str) -> bool:
         """Whether the outputs have this one."""
         return bool(self.deployment.outputs.get(output))

@@ -17,7 +17,7 @@ class Permission:
 
     action: str
     resource: str
-    """An ARN with `{partition}`, `{region}` and `{account}`, or an output or function in braces that stands for one;
+    """An ARN with `{partition}`, `{region}` and `{account}`, or one that an output or function in braces stands for;
     empty where settings choose the resource."""
     when: str
 

@@ -10,7 +10,11 @@ from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tel
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
 from .rules import find_destination, find_rules_of
 
-_ON_FAILURE = {"check": "failed_audits_dead_letters_url", "start": "unstarted_remediations_dead_letters_url"}
+_ON_FAILURE = {
+    "check": "failed_audits_dead_letters_url",
+    "start": "unstarted_remediations_dead_letters_url",
+    "report": "failed_reports_dead_letters_url",
+}
 """Functions that are called asynchronously -> the queue of the events that they fail for."""
 _READER = "writer"
 """The function that reads the queue of events."""

@@ -1,4 +1,4 @@
-"""The KMS keys of topics, queues and tables: enabled, and open to the services that need them.
+"""The KMS keys of topics, queues, buckets and tables: enabled, and open to the services that need them.
 
 EventBridge and CloudWatch cannot publish to a topic that is encrypted with the key that AWS manages for SNS
 (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
@@ -13,7 +13,7 @@ from .link import Check, Finding, broken, cannot_tell, note
 from .queues import DEAD_LETTERS, read_attributes
 from .resource_policies import DENIED, UNKNOWN, Request, decide, parse
 from .tables import TABLES, read_table
-from .topics import find_publishers
+from .topics import TOPICS, find_publishers
 from .topics import read_attributes as read_topic
 
 _ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -129,8 +129,8 @@ def _check(examination: Examination) -> Iterator[Finding]:
 
 
 def _find_uses(examination: Examination) -> Iterator[KeyUse]:
-    """The keys of the stack's topics, queues and tables."""
-    for topic in ("failures", "remediation", "critical", "alarms"):
+    """The keys of the stack's topics, queues, trail, bucket and tables."""
+    for topic in TOPICS:
         if not examination.has(f"{topic}_topic_arn"):
             continue
         attributes = read_topic(examination, examination.output(f"{topic}_topic_arn")) or {}
@@ -150,6 +150,12 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
         for trail in described:
             if trail.get("TrailARN") == examination.output("trail_arn") and (key_id := trail.get("KmsKeyId")):
                 yield KeyUse(key_id, f"The trail {trail['Name']}")
+    if examination.has("reports_bucket_name"):
+        name = examination.output("reports_bucket_name")
+        encryption = examination.read("s3:GetEncryptionConfiguration", Bucket=name) or {}
+        for rule in (encryption.get("ServerSideEncryptionConfiguration") or {}).get("Rules", ()):
+            if key_id := (rule.get("ApplyServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID"):
+                yield KeyUse(key_id, f"The bucket {name}")
     for output in TABLES.values():
         table = read_table(examination, examination.output(output)) or {}
         encryption = table.get("SSEDescription") or {}
@@ -157,7 +163,7 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
             yield KeyUse(key_id, f"The table of {output}")
 
 
-def uses_customer_key(examination: Examination) -> bool:
-    """Whether messages of the stack are encrypted with a customer managed key."""
+def find_customer_key(examination: Examination) -> str | None:
+    """The customer managed key that messages of the stack are encrypted with; None without one. Raises Unanswered."""
     attributes = read_attributes(examination, examination.output("undelivered_events_dead_letters_url")) or {}
-    return bool(attributes.get("KmsMasterKeyId"))
+    return attributes.get("KmsMasterKeyId")

@@ -86,6 +86,11 @@ def cannot_tell(reason: str, fix: str) -> Finding:
     return Finding(CANNOT_TELL, reason, fix)
 
 
+def missing(what: str) -> Finding:
+    """What cannot be judged because something that another link names is gone."""
+    return cannot_tell(f"{what} does not exist.", "Repair the link that names it first.")
+
+
 def note(reason: str, *, is_warning: bool = False) -> Finding:
     """Something worth knowing that breaks nothing."""
     return Finding(OK, reason, is_warning=is_warning)

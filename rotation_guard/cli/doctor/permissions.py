@@ -11,7 +11,7 @@ from typing import Any
 from .examination import Examination
 from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission, expectations
 from .functions import read_configuration
-from .keys import uses_customer_key
+from .keys import find_customer_key
 from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
 from .resource_policies import DENIED, UNKNOWN, Request, decide, list_actions, parse
 from .schedules import Schedule, find_schedules, read_schedule
@@ -124,7 +124,7 @@ def _read_statements(examination: Examination, role: str) -> Iterator[Mapping[st
 def _resolve(examination: Examination, permission: Permission) -> str | None:
     """The ARN that a permission is needed on; empty for any, None if it is not needed."""
     if permission.when == WITH_KEY:
-        return "" if uses_customer_key(examination) else None
+        return "" if find_customer_key(examination) else None
     if permission.when == BY_SETTINGS:
         # Settings choose functions of the stack, which the outputs name; what else they choose is not known.
         short = permission.resource.removeprefix("{function:").removesuffix("}")
@@ -132,11 +132,13 @@ def _resolve(examination: Examination, permission: Permission) -> str | None:
             return None
     elif permission.when != ALWAYS:
         return None
-    match = _PLACEHOLDER.fullmatch(permission.resource)
-    if match:
-        return _find_arn(examination, match[1])
-    place = {"partition": examination.partition, "region": examination.region, "account": examination.account}
-    return _PLACEHOLDER.sub(lambda found: place[found[1]], permission.resource)
+    known = {"partition": examination.partition, "region": examination.region, "account": examination.account}
+    for name in set(_PLACEHOLDER.findall(permission.resource)) - known.keys():
+        arn = _find_arn(examination, name)
+        if arn is None:
+            return None
+        known[name] = arn
+    return _PLACEHOLDER.sub(lambda found: known[found[1]], permission.resource)
 
 
 def _find_arn(examination: Examination, name: str) -> str | None:
@@ -153,6 +155,9 @@ def _find_arn(examination: Examination, name: str) -> str | None:
     if name.endswith("_table_name") or name == "table_name":
         existing = examination.deployment.outputs.get("existing_arns") or {}
         return existing.get(f"{name.removesuffix('_name')}_arn") or examination.arn("dynamodb", f"table/{value}")
+    if name.endswith("_bucket_name"):
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-arn-format.html)
+        return f"arn:{examination.partition}:s3:::{value}"
     if name == "kill_switch_parameter_name":
         return examination.arn("ssm", f"parameter/{value.removeprefix('/')}")
     return value

@@ -16,15 +16,26 @@ DEAD_LETTERS: Mapping[str, str] = {
     "unstarted remediations": "unstarted_remediations_dead_letters_url",
     "failed audits": "failed_audits_dead_letters_url",
     "undelivered notices": "undelivered_notices_dead_letters_url",
+    "failed reports": "failed_reports_dead_letters_url",
 }
 """Name -> output."""
-_OPTIONAL = ("unrecorded_events_dead_letters_url", "undelivered_notices_dead_letters_url")
+_OPTIONAL = (
+    "unrecorded_events_dead_letters_url",
+    "undelivered_notices_dead_letters_url",
+    "failed_reports_dead_letters_url",
+)
 """Outputs that a stack need not have."""
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 OLDEST_SECONDS = 900
 """From this age of the oldest event the writer is behind; the alarm `oldest-event` is for the same."""
 _AGE_PERIOD = 300
-_TOPIC_OUTPUTS = ("failures_topic_arn", "remediation_topic_arn", "critical_topic_arn", "alarms_topic_arn")
+_TOPIC_OUTPUTS = (
+    "failures_topic_arn",
+    "remediation_topic_arn",
+    "critical_topic_arn",
+    "alarms_topic_arn",
+    "reports_topic_arn",
+)
 
 Senders = Callable[[], tuple[str, Mapping[str, str]]]
 """A function that returns an AWS service, and its sources by name: those for which it has to be admitted."""

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from rotation_guard.domain.audit.run_history import format_span
+from rotation_guard.domain.timestamps import to_iso
+
 from .examination import Examination
-from .link import Check, Finding, broken
+from .link import Check, Finding, Unanswered, broken, cannot_tell, missing, note
 from .roles import SCHEDULER, check_trust
 
 
@@ -47,7 +51,16 @@ CANARY = Schedule(
     Examination.bus_arn,
     "no canary is sent",
 )
-SCHEDULES = (AUDIT, CANARY)
+REPORTS = Schedule(
+    "reports",
+    "report schedule",
+    "report_schedule_name",
+    "report_schedule_group_name",
+    "failed_reports_dead_letters_url",
+    lambda examination: examination.function_arn("report"),
+    "no report is stored",
+)
+SCHEDULES = (AUDIT, CANARY, REPORTS)
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
@@ -77,6 +90,36 @@ def judge_schedule(
         yield broken(f"The schedule {name} has no dead-letter queue.")
     elif dead_letters != queue_arn:
         yield broken(f"The dead letters of the schedule {name} go to {dead_letters}, and not to {queue_arn}.")
+
+
+def judge_last(
+    effect: str,
+    last: datetime | None,
+    described: Mapping[str, Any],
+    limit: timedelta,
+    now: datetime,
+    fix: str,
+) -> Iterator[Finding]:
+    """Whether the last effect of a schedule, such as `report was stored`, is not older than a limit.
+
+    A schedule that was made or changed since has as much time for the first one.
+    """
+    modified = described.get("LastModificationDate")
+    if last is not None and now - last <= limit:
+        yield note(f"The last {effect} at {to_iso(last)}.")
+    elif modified is not None and now - modified <= limit:
+        yield cannot_tell(f"No {effect} since the schedule was changed at {to_iso(modified)}.", f"Wait for it. {fix}")
+    else:
+        since = f" The last one is of {to_iso(last)}." if last else ""
+        yield broken(f"No {effect} for {format_span(limit)}, in which one is due.{since}", fix)
+
+
+def require_schedule(examination: Examination, schedule: Schedule) -> Mapping[str, Any]:
+    """The response about a schedule. Raises Unanswered if it does not exist, which its own link is about."""
+    described = read_schedule(examination, schedule)
+    if described is None:
+        raise Unanswered(missing(f"The schedule {examination.output(schedule.output)}"))
+    return described
 
 
 def read_schedule(examination: Examination, schedule: Schedule) -> Mapping[str, Any] | None:

@@ -10,6 +10,9 @@ from .link import Check, Finding, Part, broken, cannot_tell, note
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
 
 SUBSCRIBE = "Add a subscription to `subscriptions` in the stack's configuration, and run `pulumi up`."
+TOPICS = ("failures", "remediation", "critical", "alarms", "reports")
+"""By short names; the output is the name with `_topic_arn`."""
+_OPTIONAL = ("alarms", "reports")
 _PENDING = "PendingConfirmation"
 """In place of its ARN, SNS lists this of a subscription that is not confirmed, and `Deleted` of one that ended
 (https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html)."""
@@ -20,9 +23,9 @@ _EVENTS, _ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 
 def list_checks(examination: Examination) -> Iterable[Check]:
     """One for each topic."""
-    for name in ("failures", "remediation", "critical", "alarms"):
+    for name in TOPICS:
         output = f"{name}_topic_arn"
-        if name == "alarms" and not examination.has(output):
+        if name in _OPTIONAL and not examination.has(output):
             continue
         yield Check(
             "topic",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..consoles import build_object_link
@@ -18,6 +18,22 @@ CSV_COLUMNS = (*COLUMNS, *PROVENANCE_COLUMNS)
 SUBJECT_LENGTH = 99
 """SNS takes fewer than 100 characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)."""
 PREFIX = "reports/"
+_KEY = f"{PREFIX}%Y/%m/%Y-%m-%dT%H-%M-%SZ"
+
+
+def build_key(scheduled_at: datetime) -> str:
+    """The name of the files of the report for this time, without an extension: it sorts by time."""
+    return scheduled_at.astimezone(UTC).strftime(_KEY)
+
+
+def read_scheduled_at(key: str) -> datetime | None:
+    """The time that a file of this name is for; None if it is not one of a report."""
+    name = key.rpartition("/")[2].partition(".")[0]
+    try:
+        scheduled_at = datetime.strptime(name, _KEY.rpartition("/")[2]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return scheduled_at if key.startswith(build_key(scheduled_at)) else None
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,8 @@ class StoredReport:
 
     @property
     def key(self) -> str:
-        """The name of its files in the bucket, without an extension: it sorts by time."""
-        return f"{PREFIX}{self.scheduled_at:%Y/%m/%Y-%m-%dT%H-%M-%SZ}"
+        """The name of its files in the bucket, without an extension."""
+        return build_key(self.scheduled_at)
 
     def name(self, extension: str) -> str:
         """The key of one of its files."""

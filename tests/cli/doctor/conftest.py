@@ -23,6 +23,8 @@ _EVERYTHING = {
     "rotation-guard:kmsKeyArn": KEY,
     "rotation-guard:remediationMode": "repair",
     "rotation-guard:canarySchedule": "rate(1 day)",
+    "rotation-guard:reportSchedule": "rate(1 day)",
+    "rotation-guard:reportObjectLockDays": "30",
     "rotation-guard:subscriptions": json.dumps(
         [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:pager"}]
     ),

@@ -24,11 +24,21 @@ MISSING = {
     "states": "StateMachineDoesNotExist",
     "ssm": "ParameterNotFound",
     "kms": "NotFoundException",
+    "s3": "NoSuchBucket",
     "cloudtrail": "TrailNotFoundException",
 }
 """The error codes of the services' API references for a resource that does not exist."""
-DENIED = {"sqs": "AccessDenied", "sns": "AuthorizationError", "iam": "AccessDenied"}
+DENIED = {"sqs": "AccessDenied", "sns": "AuthorizationError", "iam": "AccessDenied", "s3": "AccessDenied"}
 """The error codes for a call that is not permitted, of services that do not use AccessDeniedException."""
+
+ACTIONS = {
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+"""Service and operation -> the permission that it needs, where that has another name
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)."""
 
 
 class Refusal(Exception):
@@ -66,6 +76,7 @@ class DeployedAws(Responses):
         self._read_functions(recording)
         self._read_roles(recording)
         self._read_tables(recording)
+        self._read_buckets(recording)
         self._read_alarms(recording)
 
     def build_run(self, hours: float, **more: Any) -> Values:
@@ -87,6 +98,10 @@ class DeployedAws(Responses):
         at = to_iso(self.now - timedelta(hours=hours))
         return {"secret_arn": CANARY, "recorded": f"{at}#canary-{incidents_table}-{at}"}
 
+    def bucket(self) -> Values:
+        """The bucket of stored reports."""
+        return self.buckets[self.outputs["reports_bucket_name"]]
+
     def rule(self, short: str) -> Values:
         """A rule by its short name."""
         return self.rules[self.outputs["rule_names"][short]]
@@ -103,10 +118,11 @@ class DeployedAws(Responses):
         """The statements of the first policy of a role."""
         return next(iter(self.role_policies[role].values()))["Statement"]
 
-    def answer(self, action: str, parameters: Values) -> Values:
-        """The response to a call. Raises Refusal."""
+    def answer(self, call: str, parameters: Values) -> Values:
+        """The response to a call, which is a service and an operation. Raises Refusal."""
+        service, _, operation = call.partition(":")
+        action = ACTIONS.get(call, call)
         self.calls.append(action)
-        service, _, operation = action.partition(":")
         if not self.is_reachable:
             raise EndpointConnectionError(endpoint_url=f"https://{service}.{REGION}.amazonaws.com")
         if action in self.denied:
@@ -260,6 +276,36 @@ class DeployedAws(Responses):
         self.expiry = {
             table.outputs["name"]: {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"} for table in tables
         }
+
+    def _read_buckets(self, recording: Recording) -> None:
+        def configure(kind: str, field: str) -> Values:
+            return {
+                one.inputs["bucket"]: one.inputs[field]
+                for one in recording.of_type(f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}")
+            }
+
+        versioning = configure("BucketVersioning", "versioningConfiguration")
+        encryption = configure("BucketServerSideEncryptionConfiguration", "rules")
+        locks = configure("BucketObjectLockConfiguration", "rule")
+        self.buckets = {name: {"versioning": {"Status": one["status"]}} for name, one in versioning.items()}
+        for name, [rule] in encryption.items():
+            default = rule["applyServerSideEncryptionByDefault"]
+            self.buckets[name]["encryption"] = _present(
+                SSEAlgorithm=default["sseAlgorithm"], KMSMasterKeyID=default.get("kmsMasterKeyId")
+            )
+        for name, rule in locks.items():
+            retention = rule["defaultRetention"]
+            self.buckets[name]["lock"] = {"Mode": retention["mode"], "Days": int(retention["days"])}
+        for block in recording.of_type("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"):
+            self.buckets[block.inputs["bucket"]]["block"] = {
+                f"{name[0].upper()}{name[1:]}": value for name, value in block.inputs.items() if name != "bucket"
+            }
+        for bucket in self.buckets.values():
+            bucket["keys"] = [self.build_report_key(hours) for hours in (25, 1)]
+
+    def build_report_key(self, hours: float) -> str:
+        """The key of the report of so many hours ago."""
+        return f"reports/{self.now - timedelta(hours=hours):%Y/%m/%Y-%m-%dT%H-%M-%SZ}.csv"
 
     def _read_alarms(self, recording: Recording) -> None:
         shared = {"ActionsEnabled": True, "StateValue": "OK", "StateUpdatedTimestamp": self.now - timedelta(days=9)}

@@ -39,6 +39,7 @@ class Responses:
     expiry: dict[str, Values]
     runs: list[Values]
     canaries: list[Values]
+    buckets: dict[str, Values]
     composite_alarms: dict[str, Values]
     metric_alarms: dict[str, Values]
     oldest_event_seconds: float | None
@@ -148,6 +149,24 @@ class Responses:
 
     def GetParameter(self, Name: str) -> Values:
         return {"Parameter": self.parameters[Name]}
+
+    def GetBucketVersioning(self, Bucket: str) -> Values:
+        return self.buckets[Bucket]["versioning"]
+
+    def GetBucketEncryption(self, Bucket: str) -> Values:
+        rule = {"ApplyServerSideEncryptionByDefault": self.buckets[Bucket]["encryption"]}
+        return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+
+    def GetPublicAccessBlock(self, Bucket: str) -> Values:
+        return {"PublicAccessBlockConfiguration": self.buckets[Bucket]["block"]}
+
+    def GetObjectLockConfiguration(self, Bucket: str) -> Values:
+        rule = {"DefaultRetention": self.buckets[Bucket]["lock"]}
+        return {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", "Rule": rule}}
+
+    def ListObjectsV2(self, Bucket: str, Prefix: str, StartAfter: str) -> Values:
+        keys = [key for key in self.buckets[Bucket]["keys"] if key.startswith(Prefix) and key > StartAfter]
+        return {"Contents": [{"Key": key} for key in keys]} if keys else {}
 
     def DescribeKey(self, KeyId: str) -> Values:
         return {"KeyMetadata": self.keys[KeyId]}

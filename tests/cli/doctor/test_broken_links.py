@@ -9,7 +9,7 @@ from local.mocks.recording import REGION
 from . import broken_deliveries, broken_functions, broken_options
 from .broken_deliveries import select
 from .broken_functions import metric_alarm
-from .broken_options import canary_of, drop_canary_alarm, forget_own_canaries
+from .broken_options import canary_of, drop_canary_alarm, forget_own_canaries, report_of
 from .deployed_aws import TRAIL
 
 CASES = {**broken_deliveries.CASES, **broken_functions.CASES}
@@ -137,5 +137,22 @@ def test_a_new_schedule_of_canaries_has_time_for_its_first(everything, diagnose)
 def test_a_schedule_that_rests_for_longer_than_alarms_look_back_needs_no_alarm(everything, diagnose):
     drop_canary_alarm(everything)
     canary_of(everything)["ScheduleExpression"] = "rate(7 days)"
+
+    assert diagnose(everything) == {}
+
+
+def test_a_new_schedule_of_reports_has_time_for_its_first(everything, diagnose):
+    everything.bucket()["keys"] = []
+    report_of(everything)["LastModificationDate"] = everything.now - timedelta(hours=47)
+
+    [(link, found)] = diagnose(everything).items()
+
+    assert (link, found.verdict) == ("reports: last stored", "cannot tell")
+    assert "No report was stored since the schedule was changed at" in found.reason
+
+
+def test_without_a_setting_nothing_is_locked(everything, diagnose):
+    everything.outputs["report_object_lock_days"] = 0
+    everything.refusals["s3:GetBucketObjectLockConfiguration"] = "ObjectLockConfigurationNotFoundError"
 
     assert diagnose(everything) == {}

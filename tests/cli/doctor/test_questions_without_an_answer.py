@@ -33,11 +33,16 @@ LINKS = {
     "lambda:GetFunctionEventInvokeConfig": FUNCTIONS,
     "lambda:GetPolicy": FUNCTIONS,
     "lambda:ListEventSourceMappings": {"queue"},
-    "scheduler:GetSchedule": {"schedule", "permissions", "canary"},
+    "s3:GetBucketObjectLockConfiguration": {"bucket"},
+    "s3:GetBucketPublicAccessBlock": {"bucket"},
+    "s3:GetBucketVersioning": {"bucket"},
+    "s3:GetEncryptionConfiguration": {"bucket", "key"},
+    "s3:ListBucket": {"reports"},
+    "scheduler:GetSchedule": {"schedule", "permissions", "canary", "reports"},
     "sns:GetSubscriptionAttributes": {"topic"},
     "sns:GetTopicAttributes": {"topic", "key"},
     "sns:ListSubscriptionsByTopic": {"topic"},
-    "sqs:GetQueueAttributes": {"queue", "dead letters", "key", "permissions"},
+    "sqs:GetQueueAttributes": {"queue", "dead letters", "key", "permissions", "bucket"},
     "sqs:GetQueueUrl": {"topic"},
     "ssm:GetParameter": {"workflow"},
     "states:DescribeStateMachine": {"workflow", "permissions"},
@@ -143,6 +148,24 @@ def test_an_older_stack_is_examined_as_far_as_its_outputs_go(aws, diagnose, outp
         assert link.verdict == "cannot tell"
         assert f"The stack does not export {output}." in link.reason
         assert "Run `pulumi up` with this release" in link.fix
+
+
+@pytest.mark.parametrize(
+    ("output", "links"),
+    [
+        ("report_schedule_group_name", {"schedule: reports", "permissions: report schedule", "reports: last stored"}),
+        ("report_object_lock_days", {"bucket: reports"}),
+    ],
+)
+def test_what_an_older_stack_does_not_say_of_its_reports_cannot_be_told(everything, diagnose, output, links):
+    del everything.outputs[output]
+
+    found = diagnose(everything)
+
+    assert set(found) == links
+    for link in found.values():
+        assert link.verdict == "cannot tell"
+        assert f"The stack does not export {output}." in link.reason
 
 
 def test_the_stack_of_another_account_ends_with_one_sentence(aws, doctor):
