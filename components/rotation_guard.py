@@ -206,6 +206,8 @@ class RotationGuard(pulumi.ComponentResource):
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
     undelivered_incidents_dead_letters_url: Output[str] | None
     """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
+    findings_queue_url: Output[str] | None
+    """Reports that wait to become findings in Security Hub; None without `security_hub`."""
     unimported_findings_dead_letters_url: Output[str] | None
     """Reports that Security Hub did not take as findings; None without `security_hub`."""
     alarms_topic_arn: Output[str] | None
@@ -236,6 +238,8 @@ class RotationGuard(pulumi.ComponentResource):
     """The bus that the rules are on."""
     rule_names: Mapping[str, Output[str]]
     """The rules by short names, such as `failed`."""
+    receiver_rule_names: Mapping[str, Output[str]] | None
+    """The rules of Slack, Teams, PagerDuty, webhooks and Security Hub by short names; None without any of them."""
     function_names: Mapping[str, Output[str]]
     """The functions by short names, such as `check`, without those of the demo."""
     alarm_names: Mapping[str, Output[str]]
@@ -434,6 +438,7 @@ class RotationGuard(pulumi.ComponentResource):
         self.failed_audits_dead_letters_url = audit.dead_letters_url
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
         self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
+        self.findings_queue_url = findings.queue_url if findings else None
         self.unimported_findings_dead_letters_url = findings.dead_letters_url if findings else None
         self.alarms_topic_arn = notifications.alarms_topic_arn if args.get("kms_key_arn") is not None else None
         self.canary_schedule_name = canary.schedule_name if canary else None
@@ -451,9 +456,12 @@ class RotationGuard(pulumi.ComponentResource):
         self.version = Output.from_input(VERSION)
         self.event_bus_name = Output.from_input(existing.get("event_bus_name", DEFAULT_BUS))
         self.rule_names = events.rule_names
+        self.receiver_rule_names = _list_receiver_rules(integrations, findings) or None
         functions = {"check": audit.check, "writer": trail.writer, **remediation.steps}
         if reports:
             functions["report"] = reports.report
+        if findings:
+            functions["importer"] = findings.importer
         self.function_names = {
             short: Output.from_input(function["function_name"]) for short, function in functions.items()
         }
@@ -477,10 +485,14 @@ def _describe_for_alarms(integrations: Integrations | None, findings: SecurityFi
         watched["undelivered_incidents_queue_name"] = integrations.dead_letters_name
     if findings:
         watched |= {"importer": findings.importer, "unimported_findings_queue_name": findings.dead_letters_name}
-    rule_names = {
-        short: name for source in (integrations, findings) if source for short, name in source.rule_names.items()
-    }
+    rule_names = _list_receiver_rules(integrations, findings)
     return {**watched, **({"receiver_rule_names": rule_names} if rule_names else {})}
+
+
+def _list_receiver_rules(
+    integrations: Integrations | None, findings: SecurityFindings | None
+) -> dict[str, Output[str]]:
+    return {short: name for source in (integrations, findings) if source for short, name in source.rule_names.items()}
 
 
 def _add_demo_functions(args: RotationGuardArgs, demo: DemoSecrets | None) -> dict[str, list[pulumi.Input[str]]]:

@@ -29,7 +29,12 @@ RULE_EVENTS: Mapping[str, tuple[str, ...]] = {
     "success": ("rotation-succeeded",),
     "moved": ("secret-label-updated",),
 }
-"""The recorded events that each rule is for."""
+"""The recorded events that each rule of AWS's events is for."""
+REPORT_EVENTS: Mapping[str, tuple[str, ...]] = {"findings": ("secret-status-changed", "incident-resolved")}
+"""The recorded events of the product's own that a rule is for."""
+INTEGRATION_EVENTS = ("incident-resolved",)
+"""Those that the rule of every integration is for."""
+_EVENTS_OF = {**RULE_EVENTS, **REPORT_EVENTS}
 _HERE = f"{REGION}:{ACCOUNT}"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function"
 _REPAIR = {
@@ -37,6 +42,7 @@ _REPAIR = {
     "probeFunctions": [f"{_FUNCTION}:probe"],
     "reportSchedule": "rate(1 day)",
     "canarySchedule": "rate(1 day)",
+    "securityHub": True,
 }
 _CONFIGURATIONS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -64,15 +70,20 @@ def write_expectations(prod: Recording) -> str:
     """The file of the prod stack's rules, environments and permissions."""
     recordings = [prod, *(_deploy(configuration) for configuration in _CONFIGURATIONS[1:])]
     encrypted = _deploy({**_CONFIGURATIONS[-1], "kmsKeyArn": _KEY})
-    used = sorted({event for events in RULE_EVENTS.values() for event in events})
+    used = sorted({event for events in _EVENTS_OF.values() for event in events} | {*INTEGRATION_EVENTS})
+    rules = {
+        **_describe_rules(recordings[-1], "receiver_rule_names", is_optional=True),
+        **_describe_rules(prod, "rule_names", is_optional=False),
+    }
     document = {
         "version": VERSION,
-        "rules": {short: _describe_rule(prod, short) for short in prod.outputs["rule_names"]},
+        "rules": rules,
+        "integration_events": list(INTEGRATION_EVENTS),
         "environments": _merge_environments(recordings),
         "permissions": _list_permissions(
             [_list_grants(recording) for recording in recordings], _list_grants(encrypted)
         ),
-        "events": {name: json.loads((EVENTS / f"{name}.json").read_text()) for name in used},
+        "events": {name: read_event(name) for name in used},
     }
     return json.dumps(document, indent=1) + "\n"
 
@@ -90,13 +101,30 @@ def _deploy(configuration: Mapping[str, Any]) -> Recording:
     return deploy_program({**stack_config("prod"), **config}, stack="prod")
 
 
-def _describe_rule(prod: Recording, short: str) -> dict[str, Any]:
-    targets = [
-        target.inputs["targetId"]
-        for target in prod.of_type("aws:cloudwatch/eventTarget:EventTarget")
-        if target.inputs["rule"] == prod.outputs["rule_names"][short]
-    ]
-    return {"targets": sorted(targets), "events": list(RULE_EVENTS[short])}
+def read_event(name: str) -> Any:
+    """A recorded event: one of AWS, or one of the product's own."""
+    folder = EVENTS if (EVENTS / f"{name}.json").exists() else EVENTS / "reports"
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def _describe_rules(recording: Recording, output: str, *, is_optional: bool) -> dict[str, dict[str, Any]]:
+    """The rules of a map among the outputs; `is_optional` says whether a setting brings them."""
+    names = _name_resources(recording)
+    rules = {}
+    for short, name in recording.outputs[output].items():
+        targets = [
+            one.inputs
+            for one in recording.of_type("aws:cloudwatch/eventTarget:EventTarget")
+            if one.inputs["rule"] == name
+        ]
+        [dead_letters] = {names[target["deadLetterConfig"]["arn"]] for target in targets}
+        rules[short] = {
+            "targets": sorted(target["targetId"] for target in targets),
+            "events": list(_EVENTS_OF[short]),
+            "dead_letters": dead_letters.strip("{}"),
+            "is_optional": is_optional,
+        }
+    return rules
 
 
 def _merge_environments(recordings: Iterable[Recording]) -> dict[str, dict[str, str]]:

@@ -60,6 +60,8 @@ DEFAULTS: SecurityFindingsArgs = {}
 class SecurityFindings(pulumi.ComponentResource):
     """Imports a finding for each secret that needs attention and for each incident, and archives it afterwards."""
 
+    queue_url: Output[str]
+    """Reports that wait to be imported."""
     dead_letters_url: Output[str]
     """Reports that could not be imported."""
     dead_letters_name: Output[str]
@@ -133,6 +135,7 @@ class SecurityFindings(pulumi.ComponentResource):
 
         # For Observability, in the same program.
         self.importer = describe_for_alarms(importer)
+        self.queue_url = reports.url
         self.dead_letters_url = dead_letters.url
         self.dead_letters_name = dead_letters.name
         self.rule_names = {"findings": rule.name}

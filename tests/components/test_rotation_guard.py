@@ -365,11 +365,14 @@ def test_the_outputs_identify_the_resources(full):
     )
     for topic in ("failures", "remediation", "critical"):
         assert full.outputs[f"{topic}_topic_arn"] == full.named(TOPIC, f"guard-{topic}").arn
-    # Those of receivers and of findings are examined by their alarms alone.
     rules = {rule.outputs["name"] for rule in full.of_type(RULE) if rule.name.startswith("guard-events-")}
     assert set(full.outputs["rule_names"].values()) == rules
-    others = ("guard-demo-", "guard-findings-")
-    own = {function.outputs["name"] for function in full.of_type(FUNCTION) if not function.name.startswith(others)}
+    others = {rule.outputs["name"] for rule in full.of_type(RULE)} - rules
+    assert set(full.outputs["receiver_rule_names"].values()) == others
+    assert full.outputs["findings_queue_url"] == full.named(QUEUE, "guard-findings-reports").outputs["url"]
+    own = {
+        function.outputs["name"] for function in full.of_type(FUNCTION) if not function.name.startswith("guard-demo-")
+    }
     assert set(full.outputs["function_names"].values()) == own
     paging = [alarm for alarm in full.of_type(PAGE) if alarm.inputs["alarmActions"]]
     assert set(full.outputs["alarm_names"].values()) == {alarm.inputs["alarmName"] for alarm in paging}

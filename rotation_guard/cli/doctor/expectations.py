@@ -27,9 +27,13 @@ class ExpectedRule:
     """A rule, where it leads, and what it is for."""
 
     targets: Sequence[str]
-    """`failures`, `audit` and `remediation`."""
+    """`failures`, `audit`, `remediation` and `findings`."""
     events: Mapping[str, Mapping[str, Any]]
     """Recorded events that it matches, by name."""
+    dead_letters: str
+    """The output that is the queue of what its targets do not take."""
+    is_optional: bool
+    """Whether a setting brings it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Expectations:
 
     version: str
     rules: Mapping[str, ExpectedRule]
+    integration_events: Mapping[str, Mapping[str, Any]]
+    """Recorded events that the rule of every integration matches, its filter aside."""
     environments: Mapping[str, Mapping[str, str]]
     """Function -> variable -> the output that is its value."""
     permissions: Mapping[str, Sequence[Permission]]
@@ -52,9 +58,15 @@ def expectations() -> Expectations:
     return Expectations(
         document["version"],
         {
-            short: ExpectedRule(rule["targets"], {name: events[name] for name in rule["events"]})
+            short: ExpectedRule(
+                rule["targets"],
+                {name: events[name] for name in rule["events"]},
+                rule["dead_letters"],
+                rule["is_optional"],
+            )
             for short, rule in document["rules"].items()
         },
+        {name: events[name] for name in document["integration_events"]},
         document["environments"],
         {role: [Permission(*row) for row in rows] for role, rows in document["permissions"].items()},
     )

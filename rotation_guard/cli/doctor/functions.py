@@ -7,6 +7,7 @@ from typing import Any
 from .examination import Examination
 from .expectations import expectations
 from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tell, note
+from .queues import EventQueue, find_event_queues
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
 from .rules import find_destination, find_rules_of
 
@@ -16,8 +17,6 @@ _ON_FAILURE = {
     "report": "failed_reports_dead_letters_url",
 }
 """Functions that are called asynchronously -> the queue of the events that they fail for."""
-_READER = "writer"
-"""The function that reads the queue of events."""
 _OF_EVERY_STACK = ("check", "writer", "start", "claim", "diagnose", "decide", "end", "notify")
 DEPRECATIONS: Mapping[str, date] = {
     "python3.9": date(2025, 12, 15),
@@ -30,8 +29,9 @@ DEPRECATIONS: Mapping[str, date] = {
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
-    """One for each function, and one for what feeds the writer."""
-    yield Check("queue", "audit to writer", (lambda: _check_reader(examination),))
+    """One for each function, and one for what feeds each reader of a queue."""
+    for queue in find_event_queues(examination):
+        yield Check("queue", f"{queue.name} to {queue.reader}", (_reader(examination, queue),))
     try:
         names = examination.names("function_names")
     except Unanswered as unanswered:
@@ -201,7 +201,10 @@ def _check_admission(examination: Examination) -> Iterator[Finding]:
     yield from judge_admission(destination.arn, (response or {}).get("Policy"), rules, examination.account)
 
 
-def _check_reader(examination: Examination) -> Iterator[Finding]:
-    name, queue_arn = find_name(examination, _READER), examination.queue_arn("audit_queue_url")
-    response = examination.read_existing("lambda:ListEventSourceMappings", FunctionName=name)
-    yield from judge_mappings(name, queue_arn, response["EventSourceMappings"])
+def _reader(examination: Examination, queue: EventQueue) -> Part:
+    def check() -> Iterator[Finding]:
+        name, queue_arn = find_name(examination, queue.reader), examination.queue_arn(queue.output)
+        response = examination.read_existing("lambda:ListEventSourceMappings", FunctionName=name)
+        yield from judge_mappings(name, queue_arn, response["EventSourceMappings"])
+
+    return check

@@ -10,7 +10,7 @@ from typing import Any
 
 from .examination import Examination
 from .link import Check, Finding, broken, cannot_tell, note
-from .queues import DEAD_LETTERS, read_attributes
+from .queues import DEAD_LETTERS, EVENT_QUEUES, read_attributes
 from .resource_policies import DENIED, UNKNOWN, Request, decide, parse
 from .tables import TABLES, read_table
 from .topics import TOPICS, find_publishers
@@ -25,8 +25,10 @@ SNS_CONTEXT, SQS_CONTEXT = "kms:encryptioncontext:aws:sns:topicarn", "kms:encryp
 (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html)."""
 _QUEUE_SENDERS = {
-    "audit_queue_url": EVENTS,
+    **{queue.output: EVENTS for queue in EVENT_QUEUES},
     "undelivered_events_dead_letters_url": EVENTS,
+    "undelivered_incidents_dead_letters_url": EVENTS,
+    "unimported_findings_dead_letters_url": EVENTS,
     "undelivered_notices_dead_letters_url": "sns.amazonaws.com",
 }
 
@@ -137,7 +139,7 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
         if key_id := attributes.get("KmsMasterKeyId"):
             context = {SNS_CONTEXT: attributes["TopicArn"]}
             yield KeyUse(key_id, f"The topic {topic}", tuple(find_publishers(examination, topic)), context)
-    for output in ("audit_queue_url", *DEAD_LETTERS.values()):
+    for output in (*(queue.output for queue in EVENT_QUEUES), *DEAD_LETTERS.values()):
         if not examination.has(output):
             continue
         attributes = read_attributes(examination, examination.output(output)) or {}

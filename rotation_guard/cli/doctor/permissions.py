@@ -87,8 +87,6 @@ def _build_check(examination: Examination, short: str, find_role: Callable[[], s
         role_arn = find_role()
         if role_arn is None:
             raise Unanswered(cannot_tell(f"What uses the role of {short} does not exist.", "Repair its link first."))
-        role = role_arn.rpartition("/")[2]
-        statements = list(_read_statements(examination, role))
         permissions = expectations().permissions[short]
         needed = [
             (permission.action, resource)
@@ -96,12 +94,21 @@ def _build_check(examination: Examination, short: str, find_role: Callable[[], s
             if (resource := _resolve(examination, permission)) is not None
         ]
         possible = [permission.action for permission in permissions]
-        attached = examination.read("iam:ListAttachedRolePolicies", RoleName=role) or {}
-        managed = [policy["PolicyName"] for policy in attached.get("AttachedPolicies", [])]
-        yield from judge_permissions(role, statements, needed, possible, managed)
-        yield from judge_boundary(role, examination.read("iam:GetRole", RoleName=role))
+        yield from check_role(examination, role_arn, needed, possible)
 
     return Check("permissions", short, (check,))
+
+
+def check_role(
+    examination: Examination, role_arn: str, needed: Sequence[tuple[str, str]], possible: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Whether a role is granted what it needs, as `judge_permissions` says it. Raises Unanswered."""
+    role = role_arn.rpartition("/")[2]
+    statements = list(_read_statements(examination, role))
+    attached = examination.read("iam:ListAttachedRolePolicies", RoleName=role) or {}
+    managed = [policy["PolicyName"] for policy in attached.get("AttachedPolicies", [])]
+    yield from judge_permissions(role, statements, needed, possible, managed)
+    yield from judge_boundary(role, examination.read("iam:GetRole", RoleName=role))
 
 
 def judge_boundary(role: str, described: Mapping[str, Any] | None) -> Iterator[Finding]:

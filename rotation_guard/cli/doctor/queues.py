@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from .examination import Examination
 from .link import Check, Finding, Part, broken, cannot_tell
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
-from .rules import find_destination, find_rules_of
+from .rules import find_destination, find_rules_of, find_rules_with
 
 DEAD_LETTERS: Mapping[str, str] = {
     "undelivered events": "undelivered_events_dead_letters_url",
@@ -17,14 +18,27 @@ DEAD_LETTERS: Mapping[str, str] = {
     "failed audits": "failed_audits_dead_letters_url",
     "undelivered notices": "undelivered_notices_dead_letters_url",
     "failed reports": "failed_reports_dead_letters_url",
+    "undelivered incidents": "undelivered_incidents_dead_letters_url",
+    "unimported findings": "unimported_findings_dead_letters_url",
 }
 """Name -> output."""
 _OPTIONAL = (
     "unrecorded_events_dead_letters_url",
     "undelivered_notices_dead_letters_url",
     "failed_reports_dead_letters_url",
+    "undelivered_incidents_dead_letters_url",
+    "unimported_findings_dead_letters_url",
 )
 """Outputs that a stack need not have."""
+_OF_RULES = (
+    "undelivered_events_dead_letters_url",
+    "undelivered_incidents_dead_letters_url",
+    "unimported_findings_dead_letters_url",
+)
+"""Those to which EventBridge sends what the target of a rule does not take."""
+_OF_TOPICS = "undelivered_notices_dead_letters_url"
+"""That to which SNS sends what a subscriber does not take."""
+_EVENTS = "events.amazonaws.com"
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 OLDEST_SECONDS = 900
 """From this age of the oldest event the writer is behind; the alarm `oldest-event` is for the same."""
@@ -41,41 +55,65 @@ Senders = Callable[[], tuple[str, Mapping[str, str]]]
 """A function that returns an AWS service, and its sources by name: those for which it has to be admitted."""
 
 
+@dataclass(frozen=True)
+class EventQueue:
+    """A queue of events that a function reads."""
+
+    name: str
+    """Of its link, and of the destination of its rules."""
+    output: str
+    dead_letters_output: str
+    reader: str
+    """The function, by its short name."""
+
+
+EVENT_QUEUES = (
+    EventQueue("audit", "audit_queue_url", "unrecorded_events_dead_letters_url", "writer"),
+    EventQueue("findings", "findings_queue_url", "unimported_findings_dead_letters_url", "importer"),
+)
+_REQUIRED = "audit_queue_url"
+
+
 def list_checks(examination: Examination) -> Iterable[Check]:
-    """The queue of events, and every dead-letter queue of the stack."""
-
-    def rules_to_audit() -> tuple[str, Mapping[str, str]]:
-        return "events.amazonaws.com", find_rules_of(examination, find_destination(examination, "audit"))
-
-    def all_rules() -> tuple[str, Mapping[str, str]]:
-        rules = examination.names("rule_names")
-        return "events.amazonaws.com", {short: examination.rule_arn(short) for short in rules}
-
-    def topics() -> tuple[str, Mapping[str, str]]:
-        arns = [examination.output(name) for name in _TOPIC_OUTPUTS if examination.has(name)]
-        return "sns.amazonaws.com", {arn.rpartition(":")[2]: arn for arn in arns}
-
-    senders: Mapping[str, Senders] = {
-        "undelivered_events_dead_letters_url": all_rules,
-        "undelivered_notices_dead_letters_url": topics,
-    }
-    yield Check(
-        "queue",
-        "audit",
-        (
-            _existence(examination, "audit_queue_url"),
-            _admission(examination, "audit_queue_url", rules_to_audit),
-            lambda: _check_redrive(examination),
-            lambda: _check_age(examination),
-        ),
-    )
+    """Every queue of events, and every dead-letter queue of the stack."""
+    for queue in find_event_queues(examination):
+        parts = (
+            _existence(examination, queue.output),
+            _admission(examination, queue.output, _rules_to(examination, queue.name)),
+            _redrive(examination, queue),
+            _age(examination, queue),
+        )
+        yield Check("queue", queue.name, parts)
     for name, output in DEAD_LETTERS.items():
         if output in _OPTIONAL and not examination.has(output):
             continue
         parts = [_existence(examination, output), _emptiness(examination, output)]
-        if output in senders:
-            parts.append(_admission(examination, output, senders[output]))
+        if output in _OF_RULES:
+            parts.append(_admission(examination, output, _rules_with(examination, output)))
+        if output == _OF_TOPICS:
+            parts.append(_admission(examination, output, _topics(examination)))
         yield Check("dead letters", name, tuple(parts))
+
+
+def find_event_queues(examination: Examination) -> list[EventQueue]:
+    """The queues of events that this stack has, or should have."""
+    return [one for one in EVENT_QUEUES if one.output == _REQUIRED or examination.has(one.dead_letters_output)]
+
+
+def _rules_to(examination: Examination, destination: str) -> Senders:
+    return lambda: (_EVENTS, find_rules_of(examination, find_destination(examination, destination)))
+
+
+def _rules_with(examination: Examination, dead_letters: str) -> Senders:
+    return lambda: (_EVENTS, find_rules_with(examination, dead_letters))
+
+
+def _topics(examination: Examination) -> Senders:
+    def find() -> tuple[str, Mapping[str, str]]:
+        arns = [examination.output(name) for name in _TOPIC_OUTPUTS if examination.has(name)]
+        return "sns.amazonaws.com", {arn.rpartition(":")[2]: arn for arn in arns}
+
+    return find
 
 
 def count_messages(attributes: Mapping[str, str]) -> int:
@@ -116,21 +154,21 @@ def judge_admission(
         )
 
 
-def judge_redrive(attributes: Mapping[str, str], dead_letters_arn: str | None) -> Iterator[Finding]:
-    """Whether what cannot be recorded goes to a dead-letter queue: the stack's own, if it has one."""
+def judge_redrive(reader: str, attributes: Mapping[str, str], dead_letters_arn: str | None) -> Iterator[Finding]:
+    """Whether what the reader of a queue fails for goes to a dead-letter queue: the stack's own, if it has one."""
     target = json.loads(attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
     if not target:
-        yield broken("Events that cannot be recorded have no dead-letter queue: SQS deletes them when they expire.")
+        yield broken(f"Events that {reader} fails for have no dead-letter queue: SQS deletes them when they expire.")
     elif dead_letters_arn and target != dead_letters_arn:
-        yield broken(f"Events that cannot be recorded go to {target}, and not to {dead_letters_arn}.")
+        yield broken(f"Events that {reader} fails for go to {target}, and not to {dead_letters_arn}.")
 
 
-def judge_age(seconds: float | None) -> Iterator[Finding]:
-    """Whether events are recorded in time; None if there are none."""
+def judge_age(reader: str, seconds: float | None) -> Iterator[Finding]:
+    """Whether events are read in time; None if there are none."""
     if seconds is not None and seconds >= OLDEST_SECONDS:
         yield broken(
-            f"The oldest event has waited for {seconds / 60:.0f} minutes to be recorded.",
-            "Read the log of the function writer, and the link about it.",
+            f"The oldest event has waited for {seconds / 60:.0f} minutes.",
+            f"Read the log of the function {reader}, and the link about it.",
         )
 
 
@@ -161,30 +199,36 @@ def _admission(examination: Examination, output: str, senders: Senders) -> Part:
     return check
 
 
-def _check_redrive(examination: Examination) -> Iterator[Finding]:
-    attributes = read_attributes(examination, examination.output("audit_queue_url"))
-    if attributes is None:
-        return
-    output = "unrecorded_events_dead_letters_url"
-    yield from judge_redrive(attributes, examination.queue_arn(output) if examination.has(output) else None)
+def _redrive(examination: Examination, queue: EventQueue) -> Part:
+    def check() -> Iterator[Finding]:
+        attributes = read_attributes(examination, examination.output(queue.output))
+        if attributes is not None:
+            output = queue.dead_letters_output
+            own = examination.queue_arn(output) if examination.has(output) else None
+            yield from judge_redrive(queue.reader, attributes, own)
+
+    return check
 
 
-def _check_age(examination: Examination) -> Iterator[Finding]:
-    attributes = read_attributes(examination, examination.output("audit_queue_url"))
-    if attributes is None or not count_messages(attributes):
-        return
-    points = examination.read_existing(
-        "cloudwatch:GetMetricStatistics",
-        Namespace="AWS/SQS",
-        MetricName="ApproximateAgeOfOldestMessage",
-        Dimensions=[{"Name": "QueueName", "Value": attributes["QueueArn"].rpartition(":")[2]}],
-        StartTime=examination.now - timedelta(seconds=3 * _AGE_PERIOD),
-        EndTime=examination.now,
-        Period=_AGE_PERIOD,
-        Statistics=["Maximum"],
-    )["Datapoints"]
-    latest = max(points, key=lambda point: point["Timestamp"], default=None)
-    yield from judge_age(latest and latest["Maximum"])
+def _age(examination: Examination, queue: EventQueue) -> Part:
+    def check() -> Iterator[Finding]:
+        attributes = read_attributes(examination, examination.output(queue.output))
+        if attributes is None or not count_messages(attributes):
+            return
+        points = examination.read_existing(
+            "cloudwatch:GetMetricStatistics",
+            Namespace="AWS/SQS",
+            MetricName="ApproximateAgeOfOldestMessage",
+            Dimensions=[{"Name": "QueueName", "Value": attributes["QueueArn"].rpartition(":")[2]}],
+            StartTime=examination.now - timedelta(seconds=3 * _AGE_PERIOD),
+            EndTime=examination.now,
+            Period=_AGE_PERIOD,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        latest = max(points, key=lambda point: point["Timestamp"], default=None)
+        yield from judge_age(queue.reader, latest and latest["Maximum"])
+
+    return check
 
 
 def read_attributes(examination: Examination, url: str) -> Mapping[str, Any] | None:

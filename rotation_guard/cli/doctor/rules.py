@@ -11,6 +11,12 @@ from .link import Check, Finding, Unanswered, broken, note
 
 EXTRA = "extra-"
 """How the short names of rules begin that the configuration adds."""
+_UNDELIVERED_EVENTS, _UNDELIVERED_INCIDENTS = (
+    "undelivered_events_dead_letters_url",
+    "undelivered_incidents_dead_letters_url",
+)
+_QUEUES = {"audit": "audit_queue_url", "findings": "findings_queue_url"}
+"""Destinations that are queues -> output."""
 _ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html"""
 
@@ -30,8 +36,10 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     except Unanswered as unanswered:
         finding = unanswered.finding
         return [Check("rule", "all rules", (lambda: [finding],))]
-    missing = sorted(expectations().rules.keys() - names.keys())
-    checks = [_build_check(examination, short, name) for short, name in names.items()]
+    expected = expectations().rules
+    missing = sorted(short for short, rule in expected.items() if short not in names and not rule.is_optional)
+    receivers = examination.rule_names().keys() - names.keys()
+    checks = [_build_check(examination, short) for short in (*names, *sorted(receivers & expected.keys()))]
     if missing:
         reason = f"The stack has no rule {', '.join(missing)}."
         checks.append(Check("rule", "all rules", (lambda: [broken(reason)],)))
@@ -82,7 +90,7 @@ def find_rules_of(examination: Examination, destination: Destination) -> dict[st
     Of rules that the configuration adds, those that lead there; one that cannot be read is left out.
     """
     rules = {}
-    for short, name in examination.names("rule_names").items():
+    for short, name in examination.rule_names().items():
         expected = expectations().rules.get(short)
         if expected is None:
             leads = _leads_to(examination, name, destination.arn)
@@ -104,17 +112,31 @@ def test_pattern(examination: Examination, rule: Mapping[str, Any], event: Mappi
     return examination.read_existing("events:TestEventPattern", EventPattern=pattern, Event=json.dumps(event))["Result"]
 
 
+def find_dead_letters(examination: Examination, short: str) -> str:
+    """The output that is the queue of what the targets of a rule do not take. Raises Unanswered."""
+    expected = expectations().rules.get(short)
+    if expected is not None:
+        return expected.dead_letters
+    return _UNDELIVERED_EVENTS if short in examination.names("rule_names") else _UNDELIVERED_INCIDENTS
+
+
+def find_rules_with(examination: Examination, dead_letters: str) -> dict[str, str]:
+    """The rules with the queue of this output for dead letters: short name -> ARN. Raises Unanswered."""
+    shorts = [short for short in examination.rule_names() if find_dead_letters(examination, short) == dead_letters]
+    return {short: examination.rule_arn(short) for short in shorts}
+
+
 def find_destination(examination: Examination, name: str) -> Destination:
     """What a destination of the program is in this deployment."""
     if name == "failures":
         return Destination(name, examination.output("failures_topic_arn"))
-    if name == "audit":
-        return Destination(name, examination.queue_arn("audit_queue_url"))
+    if name in _QUEUES:
+        return Destination(name, examination.queue_arn(_QUEUES[name]))
     return Destination(name, examination.function_arn("start"))
 
 
-def _build_check(examination: Examination, short: str, name: str) -> Check:
-    expected = expectations().rules.get(short)
+def _build_check(examination: Examination, short: str) -> Check:
+    name, expected = examination.rule_name(short), expectations().rules.get(short)
 
     def check_rule() -> Iterator[Finding]:
         yield from judge_rule(name, read_rule(examination, name))
@@ -124,14 +146,14 @@ def _build_check(examination: Examination, short: str, name: str) -> Check:
     def check_targets() -> Iterator[Finding]:
         if read_rule(examination, name) is None:
             return
-        targets = _read_targets(examination, name)
+        targets = read_targets(examination, name)
         if expected is None:
             found = [Destination(target["Id"], target["Arn"]) for target in targets]
             if not found:
                 yield broken(f"The rule {name} has no target.")
         else:
             found = [find_destination(examination, target) for target in expected.targets]
-        yield from judge_targets(name, targets, found, examination.queue_arn("undelivered_events_dead_letters_url"))
+        yield from judge_targets(name, targets, found, examination.queue_arn(find_dead_letters(examination, short)))
 
     def check_pattern() -> Iterator[Finding]:
         rule = read_rule(examination, name)
@@ -143,11 +165,11 @@ def _build_check(examination: Examination, short: str, name: str) -> Check:
 
 def _test_events(examination: Examination, rule: Mapping[str, Any], expected: ExpectedRule) -> dict[str, bool]:
     return {
-        name: test_pattern(examination, rule, _address(examination, event)) for name, event in expected.events.items()
+        name: test_pattern(examination, rule, address(examination, event)) for name, event in expected.events.items()
     }
 
 
-def _address(examination: Examination, event: Mapping[str, Any]) -> Mapping[str, Any]:
+def address(examination: Examination, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """A recorded event as this stack gets it: what the product reports itself names the stack's table of incidents."""
     detail = dict(event["detail"])
     if "incidents_table" in detail:
@@ -157,12 +179,13 @@ def _address(examination: Examination, event: Mapping[str, Any]) -> Mapping[str,
 
 def _leads_to(examination: Examination, name: str, arn: str) -> bool:
     try:
-        return arn in {target["Arn"] for target in _read_targets(examination, name)}
+        return arn in {target["Arn"] for target in read_targets(examination, name)}
     except Unanswered:
         return False
 
 
-def _read_targets(examination: Examination, name: str) -> Sequence[Mapping[str, Any]]:
+def read_targets(examination: Examination, name: str) -> Sequence[Mapping[str, Any]]:
+    """The targets of a rule; none of one that does not exist. Raises Unanswered."""
     bus = examination.output("event_bus_name")
     response = examination.read("events:ListTargetsByRule", Rule=name, EventBusName=bus)
     return () if response is None else response["Targets"]

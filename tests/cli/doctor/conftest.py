@@ -22,11 +22,28 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 _EVERYTHING = {
     "rotation-guard:kmsKeyArn": KEY,
     "rotation-guard:remediationMode": "repair",
+    "rotation-guard:securityHub": "true",
     "rotation-guard:canarySchedule": "rate(1 day)",
     "rotation-guard:reportSchedule": "rate(1 day)",
     "rotation-guard:reportObjectLockDays": "30",
     "rotation-guard:subscriptions": json.dumps(
-        [{"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:pager"}]
+        [
+            {"topic": "critical", "protocol": "sqs", "endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:pager"},
+            {
+                "topic": "remediation",
+                "protocol": "slack",
+                "endpoint": "https://hooks.slack.com/services/T0/B0/secret",
+                "name": "team",
+                "owners": ["payments"],
+            },
+            {
+                "topic": "critical",
+                "protocol": "pagerduty",
+                "endpoint": "0123456789abcdef0123456789abcdef",
+                "name": "on-call",
+                "owners": ["payments"],
+            },
+        ]
     ),
 }
 

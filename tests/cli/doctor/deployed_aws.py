@@ -25,6 +25,7 @@ MISSING = {
     "ssm": "ParameterNotFound",
     "kms": "NotFoundException",
     "s3": "NoSuchBucket",
+    "securityhub": "InvalidAccessException",
     "cloudtrail": "TrailNotFoundException",
 }
 """The error codes of the services' API references for a resource that does not exist."""
@@ -68,6 +69,7 @@ class DeployedAws(Responses):
         self.keys: dict[str, Values] = {}
         self.key_policies: dict[str, str] = {}
         self.runs = [self.build_run(0.5)]
+        self.hubs = [{"SubscribedAt": "2026-01-01T00:00:00.000Z"}]
         self.oldest_event_seconds: float | None = None
         table = self.outputs["incidents_table_name"]
         self.canaries = [self.build_canary(0.5, "another-table"), self.build_canary(3, table)]
@@ -104,7 +106,11 @@ class DeployedAws(Responses):
 
     def rule(self, short: str) -> Values:
         """A rule by its short name."""
-        return self.rules[self.outputs["rule_names"][short]]
+        return self.rules[{**self.outputs["rule_names"], **self.outputs.get("receiver_rule_names", {})}[short]]
+
+    def target(self, short: str) -> Values:
+        """The first target of a rule."""
+        return self.targets[self.rule(short)["Name"]][0]
 
     def function(self, short: str) -> Values:
         """The configuration of a function by its short name."""
@@ -150,8 +156,21 @@ class DeployedAws(Responses):
         self.targets: dict[str, list[Values]] = {name: [] for name in self.rules}
         for target in recording.of_type("aws:cloudwatch/eventTarget:EventTarget"):
             queue = {"Arn": target.inputs["deadLetterConfig"]["arn"]}
-            described = {"Id": target.inputs["targetId"], "Arn": target.inputs["arn"], "DeadLetterConfig": queue}
+            described = {
+                "Id": target.inputs["targetId"],
+                "Arn": target.inputs["arn"],
+                "DeadLetterConfig": queue,
+                **_present(RoleArn=target.inputs.get("roleArn")),
+            }
             self.targets[target.inputs["rule"]].append(described)
+        self.destinations = {
+            one.outputs["name"]: {"ApiDestinationState": "ACTIVE", "ConnectionArn": one.inputs["connectionArn"]}
+            for one in recording.of_type("aws:cloudwatch/eventApiDestination:EventApiDestination")
+        }
+        self.connections = {
+            one.outputs["name"]: {"ConnectionState": "AUTHORIZED"}
+            for one in recording.of_type("aws:cloudwatch/eventConnection:EventConnection")
+        }
         self.schedules = {
             schedule.outputs["name"]: {
                 "State": schedule.inputs["state"],

@@ -40,6 +40,9 @@ class Responses:
     runs: list[Values]
     canaries: list[Values]
     buckets: dict[str, Values]
+    destinations: dict[str, Values]
+    connections: dict[str, Values]
+    hubs: list[Values]
     composite_alarms: dict[str, Values]
     metric_alarms: dict[str, Values]
     oldest_event_seconds: float | None
@@ -71,6 +74,17 @@ class Responses:
 
     def TestEventPattern(self, EventPattern: str, Event: str) -> Values:
         return {"Result": matches(json.loads(EventPattern), json.loads(Event))}
+
+    def DescribeApiDestination(self, Name: str) -> Values:
+        return {"Name": Name, "InvocationEndpoint": "https://hooks.example.com/T0KEN", **self.destinations[Name]}
+
+    def DescribeConnection(self, Name: str) -> Values:
+        return {"Name": Name, **self.connections[Name]}
+
+    def DescribeHub(self) -> Values:
+        if not self.hubs:
+            raise KeyError("hub")
+        return self.hubs[0]
 
     def GetSchedule(self, Name: str, **_: Any) -> Values:
         return self.schedules[Name]

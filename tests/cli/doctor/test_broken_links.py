@@ -6,13 +6,15 @@ import pytest
 
 from local.mocks.recording import REGION
 
-from . import broken_deliveries, broken_functions, broken_options
-from .broken_deliveries import select
+from . import broken_deliveries, broken_functions, broken_options, broken_receivers
+from .broken_deliveries import change_pattern, select
 from .broken_functions import metric_alarm
 from .broken_options import canary_of, drop_canary_alarm, forget_own_canaries, report_of
+from .broken_receivers import SLACK
 from .deployed_aws import TRAIL
 
 CASES = {**broken_deliveries.CASES, **broken_functions.CASES}
+OF_SETTINGS = {**broken_options.CASES, **broken_receivers.CASES}
 
 
 def test_nothing_is_wrong_with_a_stack_that_works(aws, diagnose):
@@ -29,9 +31,9 @@ def test_exactly_the_link_that_is_broken_is_diagnosed(aws, diagnose, case):
     require_diagnosis(aws, diagnose, CASES[case], gone.get(case, set()))
 
 
-@pytest.mark.parametrize("case", broken_options.CASES)
+@pytest.mark.parametrize("case", OF_SETTINGS)
 def test_exactly_the_link_that_is_broken_is_diagnosed_of_what_settings_add(everything, diagnose, case):
-    require_diagnosis(everything, diagnose, broken_options.CASES[case], broken_options.GONE.get(case, set()))
+    require_diagnosis(everything, diagnose, OF_SETTINGS[case], broken_options.GONE.get(case, set()))
 
 
 def require_diagnosis(aws, diagnose, case, gone):
@@ -58,7 +60,7 @@ def test_an_event_that_waits_for_long_is_broken(aws, diagnose):
     [(link, found)] = diagnose(aws).items()
 
     assert (link, found.verdict) == ("queue: audit", "broken")
-    assert "has waited for 30 minutes" in found.reason
+    assert "has waited for 30 minutes." in found.reason
 
 
 @pytest.mark.parametrize(
@@ -156,3 +158,34 @@ def test_without_a_setting_nothing_is_locked(everything, diagnose):
     everything.refusals["s3:GetBucketObjectLockConfiguration"] = "ObjectLockConfigurationNotFoundError"
 
     assert diagnose(everything) == {}
+
+
+def test_the_filter_of_an_integration_is_its_own_affair(everything, diagnose):
+    change_pattern(
+        everything,
+        SLACK,
+        detail={
+            "incidents_table": [everything.outputs["incidents_table_name"]],
+            "message": {"incident": [{"exists": True}]},
+            "severity": ["WARNING"],
+        },
+    )
+
+    assert diagnose(everything) == {}
+
+
+def test_a_connection_that_is_being_made_cannot_be_judged(everything, diagnose):
+    everything.connections["rotation-guard-remediation-slack-team-0a1b2c3"]["ConnectionState"] = "AUTHORIZING"
+
+    [(link, found)] = diagnose(everything).items()
+
+    assert (link, found.verdict) == (f"integration: {SLACK}", "cannot tell")
+
+
+def test_the_address_of_a_receiver_is_not_shown(everything, doctor):
+    everything.destinations["rotation-guard-remediation-slack-team-0a1b2c3"]["ApiDestinationState"] = "INACTIVE"
+
+    result = doctor(everything, "--format", "json")
+
+    assert "is INACTIVE" in result.stdout
+    assert "T0KEN" not in result.stdout

@@ -8,7 +8,7 @@ from local.mocks.recording import ACCOUNT
 from rotation_guard.cli.doctor.aws_reader import ACTIONS, RUNS_ACTION
 
 FUNCTIONS = {"function"}
-ROLES = {"permissions"}
+ROLES = {"permissions", "integration"}
 LINKS = {
     "cloudtrail:DescribeTrails": {"trail"},
     "cloudtrail:GetEventSelectors": {"trail"},
@@ -19,17 +19,19 @@ LINKS = {
     "dynamodb:DescribeTable": {"table", "key"},
     "dynamodb:DescribeTimeToLive": {"table"},
     "dynamodb:Query": {"audit", "canary"},
-    "events:DescribeRule": {"rule", "canary"},
-    "events:ListTargetsByRule": {"rule"},
-    "events:TestEventPattern": {"rule", "canary"},
-    "iam:GetRole": {"permissions", "schedule"},
+    "events:DescribeApiDestination": {"integration"},
+    "events:DescribeConnection": {"integration"},
+    "events:DescribeRule": {"rule", "canary", "integration"},
+    "events:ListTargetsByRule": {"rule", "integration"},
+    "events:TestEventPattern": {"rule", "canary", "integration"},
+    "iam:GetRole": {"permissions", "schedule", "integration"},
     "iam:GetRolePolicy": ROLES,
     "iam:ListAttachedRolePolicies": ROLES,
     "iam:ListRolePolicies": ROLES,
     "kms:DescribeKey": {"key"},
     "kms:GetKeyPolicy": {"key"},
     "lambda:GetFunctionConcurrency": FUNCTIONS,
-    "lambda:GetFunctionConfiguration": FUNCTIONS | ROLES,
+    "lambda:GetFunctionConfiguration": FUNCTIONS | {"permissions"},
     "lambda:GetFunctionEventInvokeConfig": FUNCTIONS,
     "lambda:GetPolicy": FUNCTIONS,
     "lambda:ListEventSourceMappings": {"queue"},
@@ -39,6 +41,7 @@ LINKS = {
     "s3:GetEncryptionConfiguration": {"bucket", "key"},
     "s3:ListBucket": {"reports"},
     "scheduler:GetSchedule": {"schedule", "permissions", "canary", "reports"},
+    "securityhub:DescribeHub": {"security hub"},
     "sns:GetSubscriptionAttributes": {"topic"},
     "sns:GetTopicAttributes": {"topic", "key"},
     "sns:ListSubscriptionsByTopic": {"topic"},
@@ -155,9 +158,17 @@ def test_an_older_stack_is_examined_as_far_as_its_outputs_go(aws, diagnose, outp
     [
         ("report_schedule_group_name", {"schedule: reports", "permissions: report schedule", "reports: last stored"}),
         ("report_object_lock_days", {"bucket: reports"}),
+        (
+            "findings_queue_url",
+            {"rule: findings", "queue: findings", "queue: findings to importer"},
+        ),
+        (
+            "receiver_rule_names",
+            {"integration: all integrations"},
+        ),
     ],
 )
-def test_what_an_older_stack_does_not_say_of_its_reports_cannot_be_told(everything, diagnose, output, links):
+def test_what_an_older_stack_does_not_say_of_its_settings_cannot_be_told(everything, diagnose, output, links):
     del everything.outputs[output]
 
     found = diagnose(everything)
