@@ -6,14 +6,19 @@ grant is always needed, the rest depends on settings.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.organization.hub import Hub
+from components.organization.member import Member
 from components.release import VERSION
-from local.mocks.recording import ACCOUNT, REGION, Recorded, Recording, deploy_program, stack_config
+from local.mocks.organization import ORGANIZATION
+from local.mocks.recording import ACCOUNT, REGION, Recorded, Recording, deploy, deploy_program, stack_config
 from rotation_guard.cli.doctor.aws_reader import READ_ONLY_POLICY
 from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY
+from rotation_guard.cli.doctor.hub_bus import FORWARD, FORWARD_TARGET
+from rotation_guard.cli.doctor.layout import Kind
 from rotation_guard.cli.doctor.schedules import CANARY, SCHEDULES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +39,32 @@ REPORT_EVENTS: Mapping[str, tuple[str, ...]] = {"findings": ("secret-status-chan
 """The recorded events of the product's own that a rule is for."""
 INTEGRATION_EVENTS = ("incident-resolved",)
 """Those that the rule of every integration is for."""
-_EVENTS_OF = {**RULE_EVENTS, **REPORT_EVENTS}
+REPORTS = ("audit-finished", "incident-resolved", "secret-status-changed")
+"""The recorded events of the product's own that a hub keeps."""
+HUB_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "failed": ("rotation-failed", "rotation-abandoned", "test-rotation-failed"),
+    "stuck": ("rotation-stuck",),
+    "service-events": ("rotation-started", "rotation-succeeded"),
+    "api-calls": ("put-secret-value",),
+    "label-updates": ("secret-label-updated",),
+    "reports": REPORTS,
+    "late-events": ("redelivered-rotation-failed",),
+    "late-reports": ("redelivered-incident-resolved",),
+}
+"""The recorded events that each rule of a hub is for."""
+MEMBER_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "rotations": ("rotation-failed", "rotation-succeeded", "secret-label-updated"),
+    "api-calls": ("put-secret-value",),
+    "reports": ("rotation-stuck", *REPORTS),
+}
+"""The recorded events that each rule of a member is for."""
+_EVENTS_OF: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
+    Kind.STACK: {**RULE_EVENTS, **REPORT_EVENTS},
+    Kind.HUB: HUB_EVENTS,
+    Kind.MEMBER: MEMBER_EVENTS,
+}
+HUB_BUS = "arn:aws:events:us-east-1:999988887777:event-bus/rotation-hub"
+"""A hub in another account and Region."""
 _HERE = f"{REGION}:{ACCOUNT}"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function"
 _REPAIR = {
@@ -67,25 +97,37 @@ _Grants = dict[str, dict[str, set[str]]]
 
 
 def write_expectations(prod: Recording) -> str:
-    """The file of the prod stack's rules, environments and permissions."""
-    recordings = [prod, *(_deploy(configuration) for configuration in _CONFIGURATIONS[1:])]
-    encrypted = _deploy({**_CONFIGURATIONS[-1], "kmsKeyArn": _KEY})
-    used = sorted({event for events in _EVENTS_OF.values() for event in events} | {*INTEGRATION_EVENTS})
-    rules = {
-        **_describe_rules(recordings[-1], "receiver_rule_names", is_optional=True),
-        **_describe_rules(prod, "rule_names", is_optional=False),
-    }
+    """The file of the rules, environments and permissions of a stack, a hub and a member."""
+    stacks = [prod, *(_deploy(configuration) for configuration in _CONFIGURATIONS[1:])]
+    hub, member = (_deploy_component(kind, {}) for kind in (Kind.HUB, Kind.MEMBER))
     document = {
         "version": VERSION,
-        "rules": rules,
         "integration_events": list(INTEGRATION_EVENTS),
-        "environments": _merge_environments(recordings),
-        "permissions": _list_permissions(
-            [_list_grants(recording) for recording in recordings], _list_grants(encrypted)
-        ),
-        "events": {name: read_event(name) for name in used},
+        Kind.STACK: {
+            "rules": {
+                **_describe_rules(stacks[-1], Kind.STACK, "receiver_rule_names", is_optional=True),
+                **_describe_rules(prod, Kind.STACK, "rule_names", is_optional=False),
+            },
+            **_describe_functions(stacks, _deploy({**_CONFIGURATIONS[-1], "kmsKeyArn": _KEY})),
+        },
     }
+    for kind, recording in ((Kind.HUB, hub), (Kind.MEMBER, member)):
+        document[kind] = {
+            "rules": _describe_rules(recording, kind, "rule_names", is_optional=False),
+            **_describe_functions([recording], _deploy_component(kind, {"kms_key_arn": _KEY})),
+        }
+    used = {event for rules in _EVENTS_OF.values() for events in rules.values() for event in events}
+    document["events"] = {name: read_event(name) for name in sorted(used | {*INTEGRATION_EVENTS})}
     return json.dumps(document, indent=1) + "\n"
+
+
+def _describe_functions(recordings: Sequence[Recording], encrypted: Recording) -> dict[str, Any]:
+    """Environments and permissions; `encrypted` is the last recording with a customer key."""
+    plain = [_list_grants(recording) for recording in recordings]
+    return {
+        "environments": _merge_environments(recordings),
+        "permissions": _list_permissions(plain, _list_grants(encrypted)),
+    }
 
 
 def write_policy() -> str:
@@ -107,7 +149,15 @@ def read_event(name: str) -> Any:
     return json.loads((folder / f"{name}.json").read_text())
 
 
-def _describe_rules(recording: Recording, output: str, *, is_optional: bool) -> dict[str, dict[str, Any]]:
+def _deploy_component(kind: Kind, settings: Mapping[str, Any]) -> Recording:
+    """A hub or a member, placed alone."""
+    if kind is Kind.HUB:
+        return deploy(Hub, "rotation-hub", {"organization_id": ORGANIZATION, **settings})
+    alarms = {"alarms_topic_arn": f"arn:aws:sns:{_HERE}:pager"}
+    return deploy(Member, "rotation-member", {"hub_event_bus_arn": HUB_BUS, **alarms, **settings})
+
+
+def _describe_rules(recording: Recording, kind: Kind, output: str, *, is_optional: bool) -> dict[str, dict[str, Any]]:
     """The rules of a map among the outputs; `is_optional` says whether a setting brings them."""
     names = _name_resources(recording)
     rules = {}
@@ -120,7 +170,7 @@ def _describe_rules(recording: Recording, output: str, *, is_optional: bool) -> 
         [dead_letters] = {names[target["deadLetterConfig"]["arn"]] for target in targets}
         rules[short] = {
             "targets": sorted(target["targetId"] for target in targets),
-            "events": list(_EVENTS_OF[short]),
+            "events": list(_EVENTS_OF[kind][short]),
             "dead_letters": dead_letters.strip("{}"),
             "is_optional": is_optional,
         }
@@ -162,19 +212,24 @@ def _list_permissions(plain: list[_Grants], encrypted: _Grants) -> dict[str, lis
 
 def _list_grants(recording: Recording) -> _Grants:
     names = _name_resources(recording)
-    [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
     schedules = {one.outputs["name"]: one for one in recording.of_type("aws:scheduler/schedule:Schedule")}
     roles = {
         short: _find_function(recording, name).inputs["role"]
         for short, name in recording.outputs["function_names"].items()
     }
-    roles |= {"workflow": machine.inputs["roleArn"]} | {
+    for machine in recording.of_type("aws:sfn/stateMachine:StateMachine"):
+        roles["workflow"] = machine.inputs["roleArn"]
+    for target in recording.of_type("aws:cloudwatch/eventTarget:EventTarget"):
+        if target.inputs["targetId"] == FORWARD_TARGET:
+            roles[FORWARD] = target.inputs["roleArn"]
+    roles |= {
         schedule.role: schedules[name].inputs["target"]["roleArn"]
         for schedule in SCHEDULES
         if (name := recording.outputs.get(schedule.output))
     }
     # Of all roles this one follows the rules to another bus; functions of ours send to the default one.
-    on_bus = names | {f"arn:aws:events:{_HERE}:event-bus/{recording.outputs['event_bus_name']}": "{event_bus_name}"}
+    bus = recording.outputs.get("event_bus_name")
+    on_bus = names | {f"arn:aws:events:{_HERE}:event-bus/{bus}": "{event_bus_name}"}
     return {
         short: _grants_of(recording, arn.rpartition("/")[2], on_bus if short == CANARY.role else names)
         for short, arn in roles.items()
@@ -197,6 +252,8 @@ def _name_resources(recording: Recording) -> dict[str, str]:
     """ARN -> the output or function that stands for it, in braces."""
     names: dict[str, str] = {}
     for output, value in recording.outputs.items():
+        if isinstance(value, str) and value.startswith("arn:"):
+            names.setdefault(value, f"{{{output}}}")
         for resource in recording.custom():
             known = (resource.outputs.get(key) for key in ("arn", "name", "url"))
             if isinstance(value, str) and value in known and "arn" in resource.outputs:

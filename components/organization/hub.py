@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -19,7 +19,7 @@ from ..notifications.protocols import split_subscriptions
 from ..observability.alarms import Alarms, Condition, Metric
 from ..observability.observability import OLDEST_MESSAGE_SECONDS
 from ..queue import dead_letter_queue, queue_of_events, read_by_function
-from ..release import resolve_runbook
+from ..release import VERSION, resolve_runbook
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
 from ..settings.environment import to_environment
@@ -34,6 +34,8 @@ VISIBILITY_SECONDS = 6 * RECORD_TIMEOUT_SECONDS
 OLDEST_SECONDS = {"events": OLDEST_MESSAGE_SECONDS, "reports": 600}
 """Its function has failed twice by then, and SQS still counts the message: it leaves out what was received three times
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)."""
+PAGE = "unrecorded"
+"""The subject of the alarm that pages."""
 _WAITING = Condition(statistic="Maximum", period=60)
 
 
@@ -110,6 +112,24 @@ class Hub(pulumi.ComponentResource):
     """Incidents that Slack, Teams, PagerDuty or a webhook did not take; None where no subscription is for one."""
     undelivered_notices_dead_letters_url: Output[str] | None
     """Notices that a subscriber did not take; None where no subscriber has dead letters."""
+    audit_queue_url: Output[str]
+    """Rotation events that wait to be recorded."""
+    reports_queue_url: Output[str]
+    """Reports on incidents and audits that wait to be recorded."""
+    organization_id: Output[str] | None
+    """The organisation whose accounts the bus admits; None where it admits listed accounts alone."""
+    member_accounts: Output[list[str]]
+    """The accounts that the bus admits besides those."""
+    version: Output[str]
+    """The release of rotation-guard that made the last update."""
+    rule_names: Mapping[str, Output[str]]
+    """The rules of the bus by short names, such as `failed`."""
+    receiver_rule_names: Mapping[str, Output[str]] | None
+    """The rules of Slack, Teams, PagerDuty and webhooks by short names; None without any of them."""
+    function_names: Mapping[str, Output[str]]
+    """The functions by short names."""
+    alarm_names: Mapping[str, Output[str]]
+    """The alarms that page by their subjects."""
 
     def __init__(self, name: str, args: HubArgs, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
@@ -183,7 +203,8 @@ class Hub(pulumi.ComponentResource):
                 child,
             )
         undelivered, rules = self._route(name, args, bus, trail, reports, notifications.failures_topic_arn)
-        self._watch(
+        functions = {"writer": trail.writer, "record": describe_for_alarms(recorder)}
+        page = self._watch(
             name,
             args,
             notifications,
@@ -195,7 +216,7 @@ class Hub(pulumi.ComponentResource):
                 **({"notices": notifications.dead_letters_name} if notifications.dead_letters_name else {}),
                 **({"incidents": integrations.dead_letters_name} if integrations else {}),
             },
-            functions={"writer": trail.writer["function_name"], "record": recorder.name},
+            functions={short: function["function_name"] for short, function in functions.items()},
             bus=bus,
             rules={
                 **{route: rule.name for route, rule in rules.items()},
@@ -219,7 +240,24 @@ class Hub(pulumi.ComponentResource):
         self.unrecorded_reports_dead_letters_url = lost_reports.url
         self.undelivered_incidents_dead_letters_url = integrations.dead_letters_url if integrations else None
         self.undelivered_notices_dead_letters_url = notifications.dead_letters_url
+        self.audit_queue_url = trail.queue_url
+        self.reports_queue_url = reports.url
+        organization_id = args.get("organization_id")
+        self.organization_id = None if organization_id is None else Output.from_input(organization_id)
+        self.member_accounts = Output.from_input(list(args.get("member_accounts") or []))
+        self.version = Output.from_input(VERSION)
+        self.rule_names = {route: rule.name for route, rule in rules.items()}
+        self.receiver_rule_names = integrations.rule_names if integrations else None
+        self.function_names = {
+            short: Output.from_input(function["function_name"]) for short, function in functions.items()
+        }
+        self.alarm_names = {PAGE: page.alarm_name} if page else {}
         self.register_outputs({output: getattr(self, output) for output in Hub.__annotations__})
+
+    def outputs(self) -> dict[str, Any]:
+        """Everything above by name that there is, to be exported as one output: what the command line reads."""
+        outputs = {name: getattr(self, name) for name in Hub.__annotations__}
+        return {name: output for name, output in outputs.items() if output is not None}
 
     def _create_queues(self, name: str, args: HubArgs) -> tuple[sqs.Queue, sqs.Queue]:
         """The queue of reports, and its dead letters."""
@@ -300,7 +338,7 @@ class Hub(pulumi.ComponentResource):
         functions: Mapping[str, pulumi.Input[str]],
         bus: cloudwatch.EventBus,
         rules: Mapping[str, Output[str]],
-    ) -> None:
+    ) -> cloudwatch.CompositeAlarm | None:
         """An alarm for each way in which the hub may lose what a member says, and one page for all."""
         runbook, heading = resolve_runbook(value_of(args, "runbook_url")), "the-hub-does-not-record"
         alarms = Alarms(name, runbook, notifications.alarms_topic_arn, args.get("tags"), self)
@@ -346,4 +384,4 @@ class Hub(pulumi.ComponentResource):
             what: alarms.watch(what, metric, condition, meaning, heading)
             for what, (metric, condition, meaning) in watched.items()
         }
-        alarms.page("unrecorded", causes, "The hub does not record all that its members send.", heading)
+        return alarms.page(PAGE, causes, "The hub does not record all that its members send.", heading)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi import Output, ResourceOptions
@@ -14,7 +14,7 @@ from ..events.rotation_events import RETRY_POLICY
 from ..function import Function, RuntimeArgs, statements
 from ..observability.alarms import Alarms, Condition, Metric
 from ..queue import dead_letter_queue
-from ..release import resolve_runbook
+from ..release import VERSION, resolve_runbook
 from ..schedule import create_schedule
 from ..settings.component_args import read_args
 from ..settings.declarations import select, value_of
@@ -25,6 +25,8 @@ REDELIVERY_SECONDS = 120
 VISIBILITY_SECONDS = 180
 """Longer than a redelivery may run, so that no other one takes the same message meanwhile."""
 REDELIVERY_EXPRESSION = "rate(1 hour)"
+PAGE = "hub-out-of-reach"
+"""The subject of the alarm that pages."""
 _WAITING = Condition(statistic="Maximum", period=900)
 """Longer than a redelivery hides the messages that it receives, so that the alarm stays on meanwhile."""
 
@@ -66,6 +68,24 @@ class Member(pulumi.ComponentResource):
     """Runs of the redelivery that could not be started, or failed."""
     redeliver_function_name: Output[str]
     """The function that delivers them again: every hour, or invoked by hand."""
+    redeliver_function_arn: Output[str]
+    """The same function, whose ARN names the member's account and Region."""
+    redeliver_schedule_name: Output[str]
+    """The schedule of the redelivery."""
+    redeliver_schedule_group_name: Output[str]
+    """The group that this schedule is in."""
+    hub_event_bus_arn: Output[str]
+    """The event bus of the hub."""
+    alarms_topic_arn: Output[str]
+    """The topic that alarms ring."""
+    version: Output[str]
+    """The release of rotation-guard that made the last update."""
+    rule_names: Mapping[str, Output[str]]
+    """The rules by short names, such as `rotations`."""
+    function_names: Mapping[str, Output[str]]
+    """The functions by short names."""
+    alarm_names: Mapping[str, Output[str]]
+    """The alarms that page by their subjects."""
 
     def __init__(self, name: str, args: MemberArgs, opts: ResourceOptions | None = None) -> None:
         """Raises InvalidSettings, with everything that is wrong in one message, before any resource is made."""
@@ -96,13 +116,26 @@ class Member(pulumi.ComponentResource):
             },
             opts=child,
         )
-        self._schedule(name, args, redelivery, failed_runs)
-        self._watch(name, args, dead_letters, failed_runs, rules)
+        schedule, group = self._schedule(name, args, redelivery, failed_runs)
+        page = self._watch(name, args, dead_letters, failed_runs, rules)
 
         self.dead_letters_url = dead_letters.url
         self.failed_runs_dead_letters_url = failed_runs.url
         self.redeliver_function_name = redelivery.name
+        self.redeliver_function_arn = redelivery.arn
+        self.redeliver_schedule_name = schedule.name
+        self.redeliver_schedule_group_name = group.name
+        self.hub_event_bus_arn = Output.from_input(args["hub_event_bus_arn"])
+        self.alarms_topic_arn = Output.from_input(args["alarms_topic_arn"])
+        self.version = Output.from_input(VERSION)
+        self.rule_names = {route: rule.name for route, rule in rules.items()}
+        self.function_names = {"redeliver": redelivery.name}
+        self.alarm_names = {PAGE: page.alarm_name} if page else {}
         self.register_outputs({output: getattr(self, output) for output in Member.__annotations__})
+
+    def outputs(self) -> dict[str, Any]:
+        """Everything above by name, to be exported as one output: what the command line reads."""
+        return {name: getattr(self, name) for name in Member.__annotations__}
 
     def _forward(
         self, name: str, args: MemberArgs, dead_letters: sqs.Queue, account: Output[str]
@@ -163,10 +196,12 @@ class Member(pulumi.ComponentResource):
             )
         return rules
 
-    def _schedule(self, name: str, args: MemberArgs, redelivery: Function, failed_runs: sqs.Queue) -> None:
+    def _schedule(
+        self, name: str, args: MemberArgs, redelivery: Function, failed_runs: sqs.Queue
+    ) -> tuple[scheduler.Schedule, scheduler.ScheduleGroup]:
         child, tags = ResourceOptions(parent=self), args.get("tags")
         group = scheduler.ScheduleGroup(f"{name}-redeliver", tags=tags, opts=child)
-        create_schedule(
+        schedule = create_schedule(
             f"{name}-redeliver",
             "Delivers events again that did not reach the hub",
             REDELIVERY_EXPRESSION,
@@ -184,6 +219,7 @@ class Member(pulumi.ComponentResource):
             parent=self,
             window={"mode": "FLEXIBLE", "maximum_window_in_minutes": 15},
         )
+        return schedule, group
 
     def _watch(
         self,
@@ -192,7 +228,7 @@ class Member(pulumi.ComponentResource):
         dead_letters: sqs.Queue,
         failed_runs: sqs.Queue,
         rules: Mapping[str, cloudwatch.EventRule],
-    ) -> None:
+    ) -> cloudwatch.CompositeAlarm | None:
         """An alarm for each sign that the hub misses something, and one page for all."""
         runbook, heading = resolve_runbook(value_of(args, "runbook_url")), "the-hub-is-out-of-reach"
         alarms = Alarms(name, runbook, args["alarms_topic_arn"], args.get("tags"), self)
@@ -222,4 +258,4 @@ class Member(pulumi.ComponentResource):
                     + ("." if what == "fails" else ", nor to their dead letters: they are lost."),
                     heading,
                 )
-        alarms.page("hub-out-of-reach", causes, "The hub does not get all events of this account.", heading)
+        return alarms.page(PAGE, causes, "The hub does not get all events of this account.", heading)

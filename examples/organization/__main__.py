@@ -42,6 +42,8 @@ def deploy_member(
         {"hub_event_bus_arn": hub.event_bus_arn, "alarms_topic_arn": guard.critical_topic_arn},
         there,
     )
+    pulumi.export(f"{name}-guard", guard.outputs())
+    pulumi.export(f"{name}-member", member.outputs())
     return [guard, member]
 
 
@@ -64,6 +66,7 @@ for ring in rings:
     # An empty ring holds back nothing: the next one still waits for the one before.
     deployed = in_ring or deployed
 
+pulumi.export("hub", hub.outputs())
 pulumi.export("event_bus_arn", hub.event_bus_arn)
 pulumi.export("undelivered_events_dead_letters_url", hub.undelivered_events_dead_letters_url)
 pulumi.export("unrecorded_events_dead_letters_url", hub.unrecorded_events_dead_letters_url)

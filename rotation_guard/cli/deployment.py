@@ -30,6 +30,8 @@ _OWN_ARNS = (
     "alarms_topic_arn",
 )
 """Outputs that name the stack's account and Region, whatever else the program exports."""
+_OF_MEMBER = "redeliver_function_arn"
+"""That of a member, whose other ARNs may be of the hub's account."""
 _ACCOUNT, _REGION = 4, 3
 """Fields of an ARN (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)."""
 
@@ -250,7 +252,8 @@ def _describe(name: str, accounts: tuple[str, ...], region: str | None) -> str:
 
 def _fields(outputs: Mapping[str, Any], index: int) -> tuple[str, ...]:
     """The distinct values of this field in the stack's own ARNs."""
-    own = [outputs[name] for name in _OWN_ARNS if name in outputs] or outputs.values()
+    names = (_OF_MEMBER,) if _OF_MEMBER in outputs else _OWN_ARNS
+    own = [outputs[name] for name in names if name in outputs] or outputs.values()
     arns = (value.split(":") for value in own if isinstance(value, str) and value.startswith("arn:"))
     return tuple(dict.fromkeys(parts[index] for parts in arns if len(parts) > 5 and parts[index]))
 

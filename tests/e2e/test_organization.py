@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from typer.testing import CliRunner
 
 from local.aws import Aws
 from local.deploy import program
@@ -19,6 +20,7 @@ from local.deploy.stacks import Stack
 from local.emulator import api
 from local.emulator.process import ACCOUNT_ID, Emulator, describe_accounts
 from local.waiting import eventually
+from rotation_guard.cli.__main__ import app
 from tests.receivers.server import Receivers, serve
 
 REGION, ORGANIZATION = "eu-west-1", "o-a1b2c3d4e5"
@@ -57,6 +59,7 @@ pulumi.export("function_name", guard.function_name)
 pulumi.export("status_table_name", guard.status_table_name)
 pulumi.export("dead_letters_url", member.dead_letters_url)
 pulumi.export("redeliver_function_name", member.redeliver_function_name)
+pulumi.export("member", member.outputs())
 """
 
 
@@ -177,6 +180,46 @@ def deploy(directory: Path, name: str, text: str, aws: Aws, **config: str) -> Ac
     (root / "__main__.py").write_text(text)
     values = {"aws:region": REGION, **{f"rotation-guard:{key}": value for key, value in config.items()}}
     return Account(aws, program.run(Stack(root, "rotation-guard", name, values), aws).outputs)
+
+
+@pytest.fixture
+def examine(monkeypatch, tmp_path):
+    """Runs `rotation-guard doctor` on what an account exports; returns why links are not ok, by subject and name."""
+
+    def run(aws, outputs):
+        file = tmp_path / "outputs.json"
+        file.write_text(json.dumps(outputs))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.access_key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.secret_access_key)
+        result = CliRunner().invoke(app, ["doctor", "--stack-outputs", str(file), "--format", "json"])
+        assert result.exit_code == 0, result.output
+        links = json.loads(result.stdout)["links"]
+        assert len(links) > 10
+        return {f"{one['subject']}: {one['link']}": one["reason"] for one in links if one["verdict"] != "ok"}
+
+    return run
+
+
+def test_doctor_finds_nothing_wrong_with_a_hub_and_its_member(organization, examine):
+    hub, member = organization.hub, organization.member
+
+    found_at_hub = examine(hub.aws, hub.outputs)
+    found_at_member = examine(member.aws, member.outputs["member"])
+
+    # Nobody is subscribed in this organisation.
+    assert found_at_hub.keys() - {"alarm: unrecorded"} == {"topic: critical"}
+    assert found_at_member.keys() - {"alarm: hub-out-of-reach"} == {"topic: alarms"}
+
+
+def test_doctor_finds_a_hub_that_admits_no_member(organization, examine):
+    organization.admit("o-9999999999")
+    try:
+        found = examine(organization.hub.aws, organization.hub.outputs)
+    finally:
+        organization.admit(ORGANIZATION)
+
+    assert f"does not admit the organization {ORGANIZATION}" in found["bus: members"]
 
 
 def test_a_failed_rotation_in_a_member_shows_up_at_the_hub(organization, recorded):

@@ -19,9 +19,9 @@ def doctor(
 ) -> None:
     """Examine every link of a deployment: ok, broken or cannot tell, with a fix.
 
-    Reads the trail, rules, queues, topics, keys, schedule, functions, permissions, tables, alarms and workflow of the
-    stack that --stack-outputs or ROTATION_GUARD_STACK_OUTPUTS names, or else of the local deployment that `make up`
-    started in this directory or one above it; changes nothing.
+    Reads the trail, rules, queues, topics, keys, schedules, functions, permissions, tables, alarms, workflow, stored
+    reports and integrations of the stack, the hub or the member that --stack-outputs or ROTATION_GUARD_STACK_OUTPUTS
+    names, or else of the local deployment that `make up` started in this directory or one above it; changes nothing.
     """
     now = utc_now()
     deployment = resolve_deployment(stack_outputs, local, profile, region)

@@ -15,6 +15,8 @@ _RUN = "Run `rotation-guard audit run`, and read the log of the function check."
 
 def list_checks(examination: Examination) -> Iterable[Check]:
     """The last firing of the schedule, and the last run of the audit."""
+    if not examination.expects("schedule_name"):
+        return []
     history = _History(examination)
     return [
         Check("audit", "last firing", (lambda: judge_firing(history.read(), examination.output("schedule_name")),)),

@@ -23,6 +23,7 @@ ACTIONS = frozenset(
         "dynamodb:DescribeTimeToLive",
         "events:DescribeApiDestination",
         "events:DescribeConnection",
+        "events:DescribeEventBus",
         "events:DescribeRule",
         "events:ListTargetsByRule",
         "events:TestEventPattern",

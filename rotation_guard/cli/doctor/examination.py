@@ -1,12 +1,15 @@
 """What the checks know of a deployment: its outputs, where it is, and AWS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from ..deployment import Deployment
 from .aws_reader import AwsReader, Response
+from .expectations import Expectations, expectations
+from .layout import REQUIRED, Kind, find_kind
 from .link import Unanswered, cannot_tell
 
 UPDATE_OUTPUTS = "Run `pulumi up` with this release, and write the outputs again with `pulumi stack output --json`."
@@ -23,6 +26,20 @@ class Examination:
     region: str
     account: str
     now: datetime
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What is examined: a stack, a hub or a member."""
+        return find_kind(self.deployment)
+
+    @property
+    def expected(self) -> Expectations:
+        """What a deployment of this kind and release consists of."""
+        return expectations(self.kind)
+
+    def expects(self, output: str) -> bool:
+        """Whether this deployment has, or should have, what an output names."""
+        return output in REQUIRED[self.kind] or self.has(output)
 
     def output(self, name: str) -> str:
         """A text among the outputs. Raises Unanswered if an older release did not export it."""
@@ -43,6 +60,13 @@ class Examination:
         value = self.deployment.outputs.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return int(value)
+        raise self._missing(name)
+
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of texts among the outputs. Raises Unanswered if an older release did not export it."""
+        value = self.deployment.outputs.get(name)
+        if isinstance(value, list | tuple) and all(isinstance(inner, str) for inner in value):
+            return value
         raise self._missing(name)
 
     def has(self, output: str) -> bool:
@@ -78,9 +102,17 @@ class Examination:
             raise self._missing(f"function_names.{short}")
         return self.arn("lambda", f"function:{names[short]}")
 
+    def bus(self) -> str:
+        """The bus that the rules are on, by its name or its ARN. Raises Unanswered."""
+        if self.kind is Kind.MEMBER:
+            return "default"
+        return (
+            self.output("event_bus_arn").rpartition(_BUS)[2] if self.kind is Kind.HUB else self.output("event_bus_name")
+        )
+
     def bus_arn(self) -> str:
-        """The ARN of the bus that the rules are on, which the outputs name by its name or its ARN."""
-        bus = self.output("event_bus_name")
+        """The ARN of the bus that the rules are on. Raises Unanswered."""
+        bus = self.bus()
         return bus if bus.startswith("arn:") else self.arn("events", f"event-bus/{bus}")
 
     def rule_names(self) -> Mapping[str, str]:
@@ -97,8 +129,8 @@ class Examination:
 
     def rule_arn(self, short: str) -> str:
         """The ARN of a rule (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html)."""
-        bus, name = self.output("event_bus_name").rpartition(_BUS)[2], self.rule_name(short)
+        bus, name = self.bus().rpartition(_BUS)[2], self.rule_name(short)
         return self.arn("events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
 
     def _missing(self, name: str) -> Unanswered:
-        return Unanswered(cannot_tell(f"The stack does not export {name}.", UPDATE_OUTPUTS))
+        return Unanswered(cannot_tell(f"The {self.kind} does not export {name}.", UPDATE_OUTPUTS))

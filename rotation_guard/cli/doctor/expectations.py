@@ -1,4 +1,4 @@
-"""What the stack of this release consists of, as `make docs` writes it from the program, which this does not import."""
+"""What deployments of this release consist of, as `make docs` writes it: the components are not imported here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class ExpectedRule:
     """A rule, where it leads, and what it is for."""
 
     targets: Sequence[str]
-    """`failures`, `audit`, `remediation` and `findings`."""
+    """Such as `failures` and `audit`: the ids of its targets."""
     events: Mapping[str, Mapping[str, Any]]
     """Recorded events that it matches, by name."""
     dead_letters: str
@@ -38,7 +38,7 @@ class ExpectedRule:
 
 @dataclass(frozen=True)
 class Expectations:
-    """The parts of the stack by short names."""
+    """The parts of a deployment by short names."""
 
     version: str
     rules: Mapping[str, ExpectedRule]
@@ -51,10 +51,10 @@ class Expectations:
 
 
 @cache
-def expectations() -> Expectations:
-    """The stack of this release."""
+def expectations(kind: str = "stack") -> Expectations:
+    """A deployment of this kind and release: `stack`, `hub` or `member`."""
     document = json.loads((files("rotation_guard.cli.doctor") / "expectations.json").read_text(encoding="utf-8"))
-    events = document["events"]
+    events, described = document["events"], document[kind]
     return Expectations(
         document["version"],
         {
@@ -64,9 +64,9 @@ def expectations() -> Expectations:
                 rule["dead_letters"],
                 rule["is_optional"],
             )
-            for short, rule in document["rules"].items()
+            for short, rule in described["rules"].items()
         },
         {name: events[name] for name in document["integration_events"]},
-        document["environments"],
-        {role: [Permission(*row) for row in rows] for role, rows in document["permissions"].items()},
+        described["environments"],
+        {role: [Permission(*row) for row in rows] for role, rows in described["permissions"].items()},
     )

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from .examination import Examination
-from .expectations import expectations
+from .layout import FUNCTIONS
 from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tell, note
 from .queues import EventQueue, find_event_queues
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
@@ -15,9 +15,9 @@ _ON_FAILURE = {
     "check": "failed_audits_dead_letters_url",
     "start": "unstarted_remediations_dead_letters_url",
     "report": "failed_reports_dead_letters_url",
+    "redeliver": "failed_runs_dead_letters_url",
 }
 """Functions that are called asynchronously -> the queue of the events that they fail for."""
-_OF_EVERY_STACK = ("check", "writer", "start", "claim", "diagnose", "decide", "end", "notify")
 DEPRECATIONS: Mapping[str, date] = {
     "python3.9": date(2025, 12, 15),
     "python3.10": date(2026, 10, 31),
@@ -38,7 +38,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         finding = unanswered.finding
         yield Check("function", "all functions", (lambda: [finding],))
         return
-    for short in [*names, *(short for short in _OF_EVERY_STACK if short not in names)]:
+    for short in [*names, *(short for short in FUNCTIONS[examination.kind] if short not in names)]:
         parts = [_configuration(examination, short), _concurrency(examination, short)]
         if short in _ON_FAILURE:
             parts.append(_on_failure(examination, short))
@@ -162,7 +162,7 @@ def _configuration(examination: Examination, short: str) -> Part:
         if configuration is None:
             return
         variables = (configuration.get("Environment") or {}).get("Variables") or {}
-        outputs = expectations().environments.get(short, {})
+        outputs = examination.expected.environments.get(short, {})
         known = {variable: output for variable, output in outputs.items() if examination.has(output)}
         expected = {variable: (output, examination.output(output)) for variable, output in known.items()}
         yield from judge_environment(name, variables, expected)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .examination import Examination
-from .expectations import expectations
 from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tell
 from .permissions import check_role
 from .roles import EVENTS, check_trust
@@ -43,7 +42,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         yield Check("integration", "all integrations", (lambda: [finding],))
         return
     for short in names:
-        if short not in expectations().rules:
+        if short not in examination.expected.rules:
             yield Check(
                 "integration",
                 short,
@@ -119,7 +118,7 @@ def _pattern(examination: Examination, short: str) -> Part:
         pattern = json.dumps(without_filter(json.loads(rule.get("EventPattern") or "{}"), target["Id"]))
         results = {
             event: test_pattern(examination, {"EventPattern": pattern}, address(examination, recorded))
-            for event, recorded in expectations().integration_events.items()
+            for event, recorded in examination.expected.integration_events.items()
         }
         yield from judge_matches(name, results)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .examination import Examination
+from .layout import Kind
 from .link import Check, Finding, broken, cannot_tell, note
 from .queues import DEAD_LETTERS, EVENT_QUEUES, read_attributes
 from .resource_policies import DENIED, UNKNOWN, Request, decide, parse
@@ -29,6 +30,7 @@ _QUEUE_SENDERS = {
     "undelivered_events_dead_letters_url": EVENTS,
     "undelivered_incidents_dead_letters_url": EVENTS,
     "unimported_findings_dead_letters_url": EVENTS,
+    "dead_letters_url": EVENTS,
     "undelivered_notices_dead_letters_url": "sns.amazonaws.com",
 }
 
@@ -159,6 +161,8 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
             if key_id := (rule.get("ApplyServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID"):
                 yield KeyUse(key_id, f"The bucket {name}")
     for output in TABLES.values():
+        if not examination.expects(output):
+            continue
         table = read_table(examination, examination.output(output)) or {}
         encryption = table.get("SSEDescription") or {}
         if encryption.get("SSEType") == "KMS" and (key_id := encryption.get("KMSMasterKeyArn")):
@@ -167,5 +171,6 @@ def _find_uses(examination: Examination) -> Iterator[KeyUse]:
 
 def find_customer_key(examination: Examination) -> str | None:
     """The customer managed key that messages of the stack are encrypted with; None without one. Raises Unanswered."""
-    attributes = read_attributes(examination, examination.output("undelivered_events_dead_letters_url")) or {}
+    output = "dead_letters_url" if examination.kind is Kind.MEMBER else "undelivered_events_dead_letters_url"
+    attributes = read_attributes(examination, examination.output(output)) or {}
     return attributes.get("KmsMasterKeyId")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .examination import Examination
-from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission, expectations
+from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission
 from .functions import read_configuration
 from .keys import find_customer_key
 from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
@@ -30,9 +30,10 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         yield Check("permissions", "all functions", (lambda: [finding],))
         functions = []
     for short in functions:
-        if short in expectations().permissions:
+        if short in examination.expected.permissions:
             yield _build_check(examination, short, _role_of_function(examination, short))
-    yield _build_check(examination, "workflow", lambda: _find_workflow_role(examination))
+    if examination.expects("state_machine_arn"):
+        yield _build_check(examination, "workflow", lambda: _find_workflow_role(examination))
     for schedule in find_schedules(examination):
         yield _build_check(examination, schedule.role, _role_of_schedule(examination, schedule))
 
@@ -87,16 +88,17 @@ def _build_check(examination: Examination, short: str, find_role: Callable[[], s
         role_arn = find_role()
         if role_arn is None:
             raise Unanswered(cannot_tell(f"What uses the role of {short} does not exist.", "Repair its link first."))
-        permissions = expectations().permissions[short]
-        needed = [
-            (permission.action, resource)
-            for permission in permissions
-            if (resource := _resolve(examination, permission)) is not None
-        ]
-        possible = [permission.action for permission in permissions]
-        yield from check_role(examination, role_arn, needed, possible)
+        yield from check_role(examination, role_arn, *list_needed(examination, short))
 
     return Check("permissions", short, (check,))
+
+
+def list_needed(examination: Examination, short: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a role needs here, and what some setting brings, as `judge_permissions` compares it. Raises Unanswered."""
+    permissions = examination.expected.permissions[short]
+    resolved = ((permission.action, _resolve(examination, permission)) for permission in permissions)
+    needed = [(action, resource) for action, resource in resolved if resource is not None]
+    return needed, [permission.action for permission in permissions]
 
 
 def check_role(

@@ -20,20 +20,16 @@ DEAD_LETTERS: Mapping[str, str] = {
     "failed reports": "failed_reports_dead_letters_url",
     "undelivered incidents": "undelivered_incidents_dead_letters_url",
     "unimported findings": "unimported_findings_dead_letters_url",
+    "unrecorded reports": "unrecorded_reports_dead_letters_url",
+    "undelivered to the hub": "dead_letters_url",
+    "failed redeliveries": "failed_runs_dead_letters_url",
 }
 """Name -> output."""
-_OPTIONAL = (
-    "unrecorded_events_dead_letters_url",
-    "undelivered_notices_dead_letters_url",
-    "failed_reports_dead_letters_url",
-    "undelivered_incidents_dead_letters_url",
-    "unimported_findings_dead_letters_url",
-)
-"""Outputs that a stack need not have."""
 _OF_RULES = (
     "undelivered_events_dead_letters_url",
     "undelivered_incidents_dead_letters_url",
     "unimported_findings_dead_letters_url",
+    "dead_letters_url",
 )
 """Those to which EventBridge sends what the target of a rule does not take."""
 _OF_TOPICS = "undelivered_notices_dead_letters_url"
@@ -60,7 +56,9 @@ class EventQueue:
     """A queue of events that a function reads."""
 
     name: str
-    """Of its link, and of the destination of its rules."""
+    """Of its link."""
+    destinations: tuple[str, ...]
+    """What rules call it: the ids of their targets."""
     output: str
     dead_letters_output: str
     reader: str
@@ -68,10 +66,10 @@ class EventQueue:
 
 
 EVENT_QUEUES = (
-    EventQueue("audit", "audit_queue_url", "unrecorded_events_dead_letters_url", "writer"),
-    EventQueue("findings", "findings_queue_url", "unimported_findings_dead_letters_url", "importer"),
+    EventQueue("audit", ("audit", "trail"), "audit_queue_url", "unrecorded_events_dead_letters_url", "writer"),
+    EventQueue("findings", ("findings",), "findings_queue_url", "unimported_findings_dead_letters_url", "importer"),
+    EventQueue("reports", ("reports",), "reports_queue_url", "unrecorded_reports_dead_letters_url", "record"),
 )
-_REQUIRED = "audit_queue_url"
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
@@ -79,13 +77,13 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     for queue in find_event_queues(examination):
         parts = (
             _existence(examination, queue.output),
-            _admission(examination, queue.output, _rules_to(examination, queue.name)),
+            _admission(examination, queue.output, _rules_to(examination, queue)),
             _redrive(examination, queue),
             _age(examination, queue),
         )
         yield Check("queue", queue.name, parts)
     for name, output in DEAD_LETTERS.items():
-        if output in _OPTIONAL and not examination.has(output):
+        if not examination.expects(output):
             continue
         parts = [_existence(examination, output), _emptiness(examination, output)]
         if output in _OF_RULES:
@@ -97,11 +95,17 @@ def list_checks(examination: Examination) -> Iterable[Check]:
 
 def find_event_queues(examination: Examination) -> list[EventQueue]:
     """The queues of events that this stack has, or should have."""
-    return [one for one in EVENT_QUEUES if one.output == _REQUIRED or examination.has(one.dead_letters_output)]
+    return [one for one in EVENT_QUEUES if examination.expects(one.output) or examination.has(one.dead_letters_output)]
 
 
-def _rules_to(examination: Examination, destination: str) -> Senders:
-    return lambda: (_EVENTS, find_rules_of(examination, find_destination(examination, destination)))
+def _rules_to(examination: Examination, queue: EventQueue) -> Senders:
+    def find() -> tuple[str, Mapping[str, str]]:
+        rules: dict[str, str] = {}
+        for destination in queue.destinations:
+            rules |= find_rules_of(examination, find_destination(examination, destination))
+        return _EVENTS, rules
+
+    return find
 
 
 def _rules_with(examination: Examination, dead_letters: str) -> Senders:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .examination import Examination
-from .expectations import ExpectedRule, expectations
+from .expectations import ExpectedRule
 from .link import Check, Finding, Unanswered, broken, note
 
 EXTRA = "extra-"
@@ -15,7 +15,12 @@ _UNDELIVERED_EVENTS, _UNDELIVERED_INCIDENTS = (
     "undelivered_events_dead_letters_url",
     "undelivered_incidents_dead_letters_url",
 )
-_QUEUES = {"audit": "audit_queue_url", "findings": "findings_queue_url"}
+_QUEUES = {
+    "audit": "audit_queue_url",
+    "trail": "audit_queue_url",
+    "findings": "findings_queue_url",
+    "reports": "reports_queue_url",
+}
 """Destinations that are queues -> output."""
 _ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html"""
@@ -36,12 +41,12 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     except Unanswered as unanswered:
         finding = unanswered.finding
         return [Check("rule", "all rules", (lambda: [finding],))]
-    expected = expectations().rules
+    expected = examination.expected.rules
     missing = sorted(short for short, rule in expected.items() if short not in names and not rule.is_optional)
     receivers = examination.rule_names().keys() - names.keys()
     checks = [_build_check(examination, short) for short in (*names, *sorted(receivers & expected.keys()))]
     if missing:
-        reason = f"The stack has no rule {', '.join(missing)}."
+        reason = f"The {examination.kind} has no rule {', '.join(missing)}."
         checks.append(Check("rule", "all rules", (lambda: [broken(reason)],)))
     return checks
 
@@ -91,7 +96,7 @@ def find_rules_of(examination: Examination, destination: Destination) -> dict[st
     """
     rules = {}
     for short, name in examination.rule_names().items():
-        expected = expectations().rules.get(short)
+        expected = examination.expected.rules.get(short)
         if expected is None:
             leads = _leads_to(examination, name, destination.arn)
         else:
@@ -103,7 +108,7 @@ def find_rules_of(examination: Examination, destination: Destination) -> dict[st
 
 def read_rule(examination: Examination, name: str) -> Mapping[str, Any] | None:
     """The description of a rule; None if it does not exist. Raises Unanswered."""
-    return examination.read("events:DescribeRule", Name=name, EventBusName=examination.output("event_bus_name"))
+    return examination.read("events:DescribeRule", Name=name, EventBusName=examination.bus())
 
 
 def test_pattern(examination: Examination, rule: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
@@ -114,7 +119,7 @@ def test_pattern(examination: Examination, rule: Mapping[str, Any], event: Mappi
 
 def find_dead_letters(examination: Examination, short: str) -> str:
     """The output that is the queue of what the targets of a rule do not take. Raises Unanswered."""
-    expected = expectations().rules.get(short)
+    expected = examination.expected.rules.get(short)
     if expected is not None:
         return expected.dead_letters
     return _UNDELIVERED_EVENTS if short in examination.names("rule_names") else _UNDELIVERED_INCIDENTS
@@ -130,13 +135,15 @@ def find_destination(examination: Examination, name: str) -> Destination:
     """What a destination of the program is in this deployment."""
     if name == "failures":
         return Destination(name, examination.output("failures_topic_arn"))
+    if name == "hub":
+        return Destination(name, examination.output("hub_event_bus_arn"))
     if name in _QUEUES:
         return Destination(name, examination.queue_arn(_QUEUES[name]))
     return Destination(name, examination.function_arn("start"))
 
 
 def _build_check(examination: Examination, short: str) -> Check:
-    name, expected = examination.rule_name(short), expectations().rules.get(short)
+    name, expected = examination.rule_name(short), examination.expected.rules.get(short)
 
     def check_rule() -> Iterator[Finding]:
         yield from judge_rule(name, read_rule(examination, name))
@@ -172,7 +179,7 @@ def _test_events(examination: Examination, rule: Mapping[str, Any], expected: Ex
 def address(examination: Examination, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """A recorded event as this stack gets it: what the product reports itself names the stack's table of incidents."""
     detail = dict(event["detail"])
-    if "incidents_table" in detail:
+    if "incidents_table" in detail and examination.has("incidents_table_name"):
         detail["incidents_table"] = examination.output("incidents_table_name")
     return {**event, "account": examination.account, "region": examination.region, "detail": detail}
 
@@ -186,7 +193,7 @@ def _leads_to(examination: Examination, name: str, arn: str) -> bool:
 
 def read_targets(examination: Examination, name: str) -> Sequence[Mapping[str, Any]]:
     """The targets of a rule; none of one that does not exist. Raises Unanswered."""
-    bus = examination.output("event_bus_name")
+    bus = examination.bus()
     response = examination.read("events:ListTargetsByRule", Rule=name, EventBusName=bus)
     return () if response is None else response["Targets"]
 

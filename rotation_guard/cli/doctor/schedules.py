@@ -29,7 +29,6 @@ class Schedule:
     """The ARN of what it starts."""
     consequence: str
     """What does not happen without it."""
-    is_optional: bool = True
 
 
 AUDIT = Schedule(
@@ -40,7 +39,6 @@ AUDIT = Schedule(
     "failed_audits_dead_letters_url",
     lambda examination: examination.arn("lambda", f"function:{examination.output('function_name')}"),
     "no audit starts",
-    is_optional=False,
 )
 CANARY = Schedule(
     "canary",
@@ -60,7 +58,16 @@ REPORTS = Schedule(
     lambda examination: examination.function_arn("report"),
     "no report is stored",
 )
-SCHEDULES = (AUDIT, CANARY, REPORTS)
+REDELIVERY = Schedule(
+    "redelivery",
+    "redelivery schedule",
+    "redeliver_schedule_name",
+    "redeliver_schedule_group_name",
+    "failed_runs_dead_letters_url",
+    lambda examination: examination.function_arn("redeliver"),
+    "nothing is delivered again",
+)
+SCHEDULES = (AUDIT, CANARY, REPORTS, REDELIVERY)
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
@@ -70,7 +77,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
 
 def find_schedules(examination: Examination) -> list[Schedule]:
     """The schedules that this stack has, or should have."""
-    return [one for one in SCHEDULES if not one.is_optional or examination.has(one.output)]
+    return [one for one in SCHEDULES if examination.expects(one.output)]
 
 
 def judge_schedule(

@@ -1,9 +1,10 @@
 """The tables: active, restorable, protected, and with rows that expire."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .examination import Examination
+from .layout import Kind
 from .link import Check, Finding, Part, broken, cannot_tell, note
 
 TABLES: Mapping[str, str] = {
@@ -20,13 +21,23 @@ _EXISTING = {
     "incidents_table_name": "incidents_table_arn",
 }
 """Output -> the argument of a table that existed already, whose owner decides about its protection."""
-_INDEXES = {"status_table_name": "attention"}
+_INDEXES: Mapping[Kind, Mapping[str, Sequence[str]]] = {
+    Kind.STACK: {"status_table_name": ("attention",)},
+    Kind.HUB: {
+        "status_table_name": ("attention", "account"),
+        "runs_table_name": ("account",),
+        "incidents_table_name": ("account",),
+    },
+    Kind.MEMBER: {},
+}
 _EXPIRY = "expires_at"
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
     """One for each table."""
     for name, output in TABLES.items():
+        if not examination.expects(output):
+            continue
         is_own = not examination.is_existing(_EXISTING.get(output, output))
         parts = (
             _state(examination, output, is_own),
@@ -37,9 +48,9 @@ def list_checks(examination: Examination) -> Iterable[Check]:
 
 
 def judge_table(
-    name: str, table: Mapping[str, Any] | None, *, is_own: bool = True, index: str | None = None
+    name: str, table: Mapping[str, Any] | None, *, is_own: bool = True, indexes: Sequence[str] = ()
 ) -> Iterator[Finding]:
-    """Whether a table can be used, with the index that it needs, and what protects it."""
+    """Whether a table can be used, with the indexes that it needs, and what protects it."""
     if table is None:
         yield broken(
             f"The table {name} does not exist.",
@@ -57,15 +68,14 @@ def judge_table(
     encryption = table.get("SSEDescription") or {}
     if encryption.get("InaccessibleEncryptionDateTime"):
         yield broken(f"The key of the table {name} cannot be used.", "Enable the key and its grants.")
-    yield from _judge_index(name, table, index)
+    for index in indexes:
+        yield from _judge_index(name, table, index)
     if not table.get("DeletionProtectionEnabled"):
         setting = " (deletionProtection is false)" if is_own else ""
         yield note(f"Nothing protects the table from deletion{setting}.")
 
 
-def _judge_index(name: str, table: Mapping[str, Any], index: str | None) -> Iterator[Finding]:
-    if index is None:
-        return
+def _judge_index(name: str, table: Mapping[str, Any], index: str) -> Iterator[Finding]:
     found = {one["IndexName"]: one.get("IndexStatus") for one in table.get("GlobalSecondaryIndexes", ())}
     if index not in found:
         yield broken(f"The table {name} has no index {index}.")
@@ -111,7 +121,8 @@ def read_table(examination: Examination, name: str) -> Mapping[str, Any] | None:
 def _state(examination: Examination, output: str, is_own: bool) -> Part:
     def check() -> Iterator[Finding]:
         name = examination.output(output)
-        yield from judge_table(name, read_table(examination, name), is_own=is_own, index=_INDEXES.get(output))
+        indexes = _INDEXES[examination.kind].get(output, ())
+        yield from judge_table(name, read_table(examination, name), is_own=is_own, indexes=indexes)
 
     return check
 

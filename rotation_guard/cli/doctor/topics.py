@@ -12,7 +12,6 @@ from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
 SUBSCRIBE = "Add a subscription to `subscriptions` in the stack's configuration, and run `pulumi up`."
 TOPICS = ("failures", "remediation", "critical", "alarms", "reports")
 """By short names; the output is the name with `_topic_arn`."""
-_OPTIONAL = ("alarms", "reports")
 _PENDING = "PendingConfirmation"
 """In place of its ARN, SNS lists this of a subscription that is not confirmed, and `Deleted` of one that ended
 (https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html)."""
@@ -25,7 +24,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     """One for each topic."""
     for name in TOPICS:
         output = f"{name}_topic_arn"
-        if name in _OPTIONAL and not examination.has(output):
+        if not examination.expects(output) or (name == "alarms" and not _has_own_alarms(examination)):
             continue
         yield Check(
             "topic",
@@ -38,8 +37,14 @@ def find_publishers(examination: Examination, topic: str) -> Sequence[str]:
     """The AWS services that publish to a topic; roles of the account are admitted by their own policies."""
     if topic == "failures":
         return (_EVENTS,)
-    rings = "alarms" if examination.has("alarms_topic_arn") else "critical"
+    rings = "alarms" if _has_own_alarms(examination) else "critical"
     return (_ALARMS,) if topic == rings else ()
+
+
+def _has_own_alarms(examination: Examination) -> bool:
+    """Whether alarms ring another topic than the critical one."""
+    outputs = examination.deployment.outputs
+    return examination.has("alarms_topic_arn") and outputs["alarms_topic_arn"] != outputs.get("critical_topic_arn")
 
 
 def judge_admission(topic_arn: str, policy: object, service: str, account: str) -> Iterator[Finding]:

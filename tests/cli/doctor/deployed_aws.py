@@ -71,7 +71,7 @@ class DeployedAws(Responses):
         self.runs = [self.build_run(0.5)]
         self.hubs = [{"SubscribedAt": "2026-01-01T00:00:00.000Z"}]
         self.oldest_event_seconds: float | None = None
-        table = self.outputs["incidents_table_name"]
+        table = self.outputs.get("incidents_table_name", "none")
         self.canaries = [self.build_canary(0.5, "another-table"), self.build_canary(3, table)]
         self._read_events(recording)
         self._read_messaging(recording)
@@ -163,6 +163,12 @@ class DeployedAws(Responses):
                 **_present(RoleArn=target.inputs.get("roleArn")),
             }
             self.targets[target.inputs["rule"]].append(described)
+        self.buses = {
+            bus.arn: {"Name": bus.outputs["name"], "Arn": bus.arn, "Policy": policy.inputs["policy"]}
+            for bus in recording.of_type("aws:cloudwatch/eventBus:EventBus")
+            for policy in recording.of_type("aws:cloudwatch/eventBusPolicy:EventBusPolicy")
+            if policy.inputs["eventBusName"] == bus.outputs["name"]
+        }
         self.destinations = {
             one.outputs["name"]: {"ApiDestinationState": "ACTIVE", "ConnectionArn": one.inputs["connectionArn"]}
             for one in recording.of_type("aws:cloudwatch/eventApiDestination:EventApiDestination")
@@ -249,8 +255,6 @@ class DeployedAws(Responses):
             for one in recording.of_type("aws:lambda/eventSourceMapping:EventSourceMapping")
             if (arn := one.inputs["functionName"])
         ]
-        [machine] = recording.of_type("aws:sfn/stateMachine:StateMachine")
-        logging = machine.inputs["loggingConfiguration"]
         self.machines = {
             machine.arn: {
                 "stateMachineArn": machine.arn,
@@ -261,6 +265,8 @@ class DeployedAws(Responses):
                     "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": logging["logDestination"]}}],
                 },
             }
+            for machine in recording.of_type("aws:sfn/stateMachine:StateMachine")
+            if (logging := machine.inputs["loggingConfiguration"])
         }
         self.parameters = {
             one.outputs["name"]: {"Name": one.outputs["name"], "Value": one.inputs["value"]}
@@ -359,10 +365,10 @@ def _describe_schedule_target(target: Values) -> Values:
         "Arn": target["arn"],
         "RoleArn": target["roleArn"],
         "DeadLetterConfig": {"Arn": target["deadLetterConfig"]["arn"]},
-        "Input": target["input"],
         **_present(
+            Input=target.get("input"),
             EventBridgeParameters=parameters
-            and {"DetailType": parameters["detailType"], "Source": parameters["source"]}
+            and {"DetailType": parameters["detailType"], "Source": parameters["source"]},
         ),
     }
 

@@ -40,6 +40,7 @@ class Responses:
     runs: list[Values]
     canaries: list[Values]
     buckets: dict[str, Values]
+    buses: dict[str, Values]
     destinations: dict[str, Values]
     connections: dict[str, Values]
     hubs: list[Values]
@@ -74,6 +75,9 @@ class Responses:
 
     def TestEventPattern(self, EventPattern: str, Event: str) -> Values:
         return {"Result": matches(json.loads(EventPattern), json.loads(Event))}
+
+    def DescribeEventBus(self, Name: str) -> Values:
+        return {bus["Name"]: bus for bus in self.buses.values()}[Name.rpartition("/")[2]]
 
     def DescribeApiDestination(self, Name: str) -> Values:
         return {"Name": Name, "InvocationEndpoint": "https://hooks.example.com/T0KEN", **self.destinations[Name]}

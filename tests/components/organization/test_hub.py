@@ -283,7 +283,11 @@ def test_subscriptions_and_a_customer_key_reach_the_topics_and_the_roles(deploy)
 
 
 def test_the_outputs_lead_to_what_a_member_or_a_reader_needs(hub):
-    optional = {"undelivered_incidents_dead_letters_url", "undelivered_notices_dead_letters_url"}
+    optional = {
+        "receiver_rule_names",
+        "undelivered_incidents_dead_letters_url",
+        "undelivered_notices_dead_letters_url",
+    }
     assert set(hub.outputs) == set(Hub.__annotations__) - optional
     assert hub.outputs["event_bus_arn"] == hub.named(BUS, "hub").arn
     assert hub.outputs["incidents_table_name"] == hub.named(TABLE, "hub-incidents").outputs["name"]
