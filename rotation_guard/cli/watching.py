@@ -19,10 +19,16 @@ WATCH_SECONDS = 5
 _CLEAR = "\x1b[H\x1b[2J"
 
 
+def check_watch(is_watch: bool, output_format: Format, exit_code: bool) -> None:
+    """Check the options that go with --watch before anything is read. Raises UsageError."""
+    if is_watch and output_format is not Format.TABLE:
+        raise UsageError(f"--watch needs --format table, got {output_format}.")
+    if is_watch and exit_code:
+        raise UsageError("--watch does not end by itself, so --exit-code does not apply: give one or the other.")
+
+
 def watch(
     build: Callable[[], Report],
-    output_format: Format,
-    exit_code: bool,
     *,
     sleep: Callable[[float], None] = time.sleep,
     is_terminal: bool | None = None,
@@ -31,10 +37,6 @@ def watch(
 
     The first report must succeed; a later one that fails is named, and tried again. Raises CommandError.
     """
-    if output_format is not Format.TABLE:
-        raise UsageError(f"--watch needs --format table, got {output_format}.")
-    if exit_code:
-        raise UsageError("--watch does not end by itself, so --exit-code does not apply: give one or the other.")
     redraws = is_terminal if is_terminal is not None else sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     shown: Report | None = None
     try:

@@ -5,7 +5,6 @@ import typer
 
 from rotation_guard.cli import watching
 from rotation_guard.cli.errors import Unreachable
-from rotation_guard.cli.formats import Format
 from rotation_guard.cli.report import Records, Report
 from rotation_guard.cli.terminal import PLAIN, Column, Row
 
@@ -35,7 +34,7 @@ def watch(capsys):
                 raise KeyboardInterrupt
 
         with pytest.raises(typer.Exit) as ended:
-            watching.watch(build, Format.TABLE, exit_code=False, sleep=sleep, is_terminal=is_terminal)
+            watching.watch(build, sleep=sleep, is_terminal=is_terminal)
         assert ended.value.exit_code == 130
         output = capsys.readouterr()
         return output.out, output.err, waits
@@ -77,7 +76,7 @@ def test_a_first_report_that_fails_ends_it():
         raise Unreachable("No answer.")
 
     with pytest.raises(Unreachable):
-        watching.watch(build, Format.TABLE, exit_code=False, sleep=lambda _: None)
+        watching.watch(build, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize("words", [("list",), ("show", "orders/db")])

@@ -43,7 +43,7 @@ from ..parsing import parse_future_time, parse_past_time, parse_timestamp, utc_n
 from ..provenance import begin_provenance
 from ..report import Report
 from ..terminal import echo
-from ..watching import WATCH_SECONDS, watch
+from ..watching import WATCH_SECONDS, check_watch, watch
 
 DEFAULT = "list"
 _DEFAULT_PERIOD = "7d"
@@ -110,6 +110,7 @@ def list_incidents(
     exit_code: ExitCode = False,
 ) -> None:
     """List incidents: the open ones first, then those of the last 7 days."""
+    check_watch(is_watch, output_format, exit_code)
     # What needs attention does so at any age.
     period = since or (None if attention else _DEFAULT_PERIOD)
     if period is not None:
@@ -132,7 +133,7 @@ def list_incidents(
         return provenance.attach(report)
 
     if is_watch:
-        watch(build, output_format, exit_code)
+        watch(build)
     finish(build(), output_format, exit_code)
 
 
@@ -148,6 +149,7 @@ def show(
     exit_code: ExitCode = False,
 ) -> None:
     """Show the newest incident of a secret: what failed, what was done and why, and the current state."""
+    check_watch(is_watch, output_format, exit_code)
     deployment, table = _incident_table(stack_outputs, local, profile, region)
     provenance = begin_provenance(deployment)
 
@@ -167,7 +169,7 @@ def show(
         return provenance.attach(build_incident_report(row, record, state, named, groups, deployment, now))
 
     if is_watch:
-        watch(build, output_format, exit_code)
+        watch(build)
     finish(build(), output_format, exit_code)
 
 
