@@ -5,7 +5,6 @@ the peak of the memory, with and without verification. The rows are made while t
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tests.moto_aws import empty_account
 from tests.paths import EVENTS, ROOT
 
 from .figures import Figure
+from .measured_command import read_peak_megabytes
 
 EVENTS_RECORDED, ROUNDS = 100, 5
 ROWS, SECRETS = 500_000, 5_000
@@ -137,8 +137,7 @@ def _main(rows: int, secrets: int) -> None:
     ended = time.process_time()
     if (verified.rows, len(verified.findings)) != (rows // secrets * secrets, 0):
         raise RuntimeError(f"all rows must be intact, got {verified.rows} and {verified.findings}")
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    report = {"read": made - began, "verify": ended - made - (made - began), "memory": memory}
+    report = {"read": made - began, "verify": ended - made - (made - began), "memory": read_peak_megabytes()}
     sys.stdout.write(json.dumps(report))
 
 

@@ -6,6 +6,7 @@ process also the memory of the one that it was forked from.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,16 @@ def measure(command: Sequence[str], **environment: str) -> Measurement:
         lines = sum(chunk.count(b"\n") for chunk in iter(lambda: output.read(1 << 20), b""))
         size = output.tell() / 1e6
     return Measurement(measured["seconds"], measured["cpu_seconds"], measured["megabytes"], lines, size)
+
+
+def read_peak_megabytes() -> float:
+    """The peak of this process's own memory, or where /proc is missing with that of the process it was forked from."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return (
+            next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:")) / 1000
+        )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def _main(command: Sequence[str]) -> None:
