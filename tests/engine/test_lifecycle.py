@@ -11,8 +11,12 @@ from local.deploy.resources import TABLE
 from tests.engine.configurations import CONFIGURATIONS
 from tests.engine.harness import EngineStack, Outcome, describe
 
-ACTING = {"retry", "move", "probe", "restart", "watch"}
-"""The steps of remediation whose log groups are retained."""
+RETAINED = {
+    *(f"rotation-guard-repair-{step}" for step in ("retry", "move", "probe", "restart", "watch")),
+    "rotation-guard-reports",
+    "rotation-guard-findings-import",
+}
+"""Functions that a setting can take away, whose log groups are retained."""
 
 
 @dataclass
@@ -106,12 +110,11 @@ def test_a_failed_rotation_is_repaired_on_the_deployed_stack(deployed, emulator,
     assert [(expectation, violation) for expectation, violation in results if violation] == []
 
 
-def test_a_destroyed_stack_retains_only_the_logs_of_repairs_and_can_be_deployed_again(deployed, aws):
+def test_a_destroyed_stack_retains_only_logs_that_are_evidence_and_can_be_deployed_again(deployed, aws):
     retained = {
         f"{resource['type']} {resource['id']}"
         for resource in deployed.stack.export()["deployment"]["resources"]
-        if resource["urn"].rpartition("::")[2].removeprefix("rotation-guard-repair-") in ACTING
-        and resource["type"] == "aws:cloudwatch/logGroup:LogGroup"
+        if resource["urn"].rpartition("::")[2] in RETAINED and resource["type"] == "aws:cloudwatch/logGroup:LogGroup"
     }
 
     destroyed = deployed.stack.destroy()
