@@ -42,6 +42,7 @@ mkdir -p "${last#-DoutputDirectory=}" && echo other > "${last#-DoutputDirectory=
 NOTHING = "#!/bin/sh\n"
 NO_NODE = "Skipped asl-validator and statelint: no node on the PATH.\n"
 NO_JAVA = "Skipped Event Ruler: no java on the PATH.\n"
+PACKAGES = ("chromium", "libreoffice-calc-nogui", "poppler-utils")
 NO_BROWSER = "Skipped the HTML report in Chromium: no chromium on the PATH.\n"
 
 
@@ -184,17 +185,19 @@ def test_a_browser_that_is_there_gets_what_drives_it(machine):
 @pytest.mark.parametrize(
     ("package_manager", "said"), [("exit 0", ""), ("echo E: no network; exit 100", "E: no network")]
 )
-def test_as_root_the_package_of_the_browser_is_installed_where_it_is_missing(machine, package_manager, said):
+def test_as_root_packages_of_debian_are_installed_where_they_are_missing(machine, package_manager, said):
     machine.put("apt-get", f'#!/bin/sh\necho "apt-get $*" >> "$CALLS"\n{package_manager}\n')
     (machine.bin / "id").unlink()
     machine.put("id", "#!/bin/sh\necho 0\n")
 
     code, printed = machine.install()
 
-    problem = f"Debian's package chromium could not be installed: {said}\n" if said else ""
-    assert (code, printed) == (0, NO_NODE + NO_JAVA + problem + NO_BROWSER)
-    assert "apt-get update" in machine.list_calls()
-    assert ("apt-get install --yes --no-install-recommends chromium" in machine.list_calls()) is not bool(said)
+    problems = [f"Debian's package {package} could not be installed: {said}\n" for package in PACKAGES if said]
+    assert (code, printed) == (0, NO_NODE + NO_JAVA + "".join(problems) + NO_BROWSER)
+    calls = machine.list_calls()
+    assert "apt-get update" in calls
+    for package in PACKAGES:
+        assert (f"apt-get install --yes --no-install-recommends {package}" in calls) is not bool(said)
 
 
 def test_a_test_is_skipped_with_the_reason_of_the_installation(machine, monkeypatch):
