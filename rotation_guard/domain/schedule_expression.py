@@ -1,6 +1,9 @@
 """Reads schedule expressions as EventBridge Scheduler does, so that a bad one is refused before anything is created."""
 
 import re
+from calendar import monthrange
+from datetime import date
+from functools import cache
 from itertools import pairwise
 
 _RATE = re.compile(r"rate\(([0-9]{1,9}) (minute|hour|day)s?\)")
@@ -8,6 +11,9 @@ _CRON = re.compile(r"cron\((.+)\)")
 _DIGITS = re.compile(r"[0-9]{1,4}")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_SUNDAY, _SATURDAY = 1, 7
+_CYCLE_BEGINS, _CYCLE_YEARS = 2001, 28
+"""After so many years, days of the week are on the same days of each month again; there is no leap year left out."""
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 _FIELDS: dict[str, tuple[int, int, list[str]]] = {
     "minutes": (0, 59, []),
@@ -42,11 +48,11 @@ def shortest_period_seconds(expression: str) -> int:
 def longest_period_seconds(expression: str) -> int:
     """The most time between two runs, in seconds: of a schedule that rests at night or on Sundays, over that.
 
-    Of a cron expression for certain days of a month it is what it would be if every month had 31. Raises
-    InvalidSchedule as shortest_period_seconds does.
+    A fifth Monday or a 31st is not in every month: the calendar says how long it takes to the next one. The years of a
+    cron expression are not looked at. Raises InvalidSchedule as shortest_period_seconds does.
     """
     if match := _CRON.fullmatch(expression):
-        return _longest_cron_period(_cron_values(match[1]), once_a_month=_once_a_month(match[1]))
+        return _longest_cron_period(_cron_values(match[1]), match[1])
     return shortest_period_seconds(expression)
 
 
@@ -92,21 +98,62 @@ def _list_times(values: dict[str, list[int]]) -> list[int]:
     return sorted(3600 * hour + 60 * minute for hour in values["hours"] for minute in values["minutes"])
 
 
-def _longest_cron_period(values: dict[str, list[int]], *, once_a_month: bool) -> int:
-    times = _list_times(values)
-    months = max(_gaps(values["month"], 12))
-    if months > 1 or once_a_month:
-        days = 31 * months
-    elif values["day-of-week"]:
-        days = max(_gaps(values["day-of-week"], 7))
-    else:
-        days = max(_gaps(values["day-of-month"], 31))
-    return max(_gaps(times, days * _SECONDS["day"]))
+def _longest_cron_period(values: dict[str, list[int]], text: str) -> int:
+    _, _, of_month, _, of_week, _ = text.upper().split(" ")
+    days = _longest_rest(of_month, tuple(values["month"]), of_week)
+    return max(_gaps(_list_times(values), days * _SECONDS["day"]))
 
 
-def _once_a_month(text: str) -> bool:
-    """Whether it names a day of the week such as the third or the last Friday."""
-    return re.search(r"#|\wL", text.upper().split(" ")[4]) is not None
+@cache
+def _longest_rest(of_month: str, months: tuple[int, ...], of_week: str) -> int:
+    """The most days from one on which it runs to the next."""
+    days = [
+        date(year, month, day).toordinal()
+        for year in range(_CYCLE_BEGINS, _CYCLE_BEGINS + _CYCLE_YEARS)
+        for month in months
+        for day in sorted(_list_days(year, month, of_month, of_week))
+    ]
+    cycle = date(_CYCLE_BEGINS + _CYCLE_YEARS, 1, 1).toordinal() - date(_CYCLE_BEGINS, 1, 1).toordinal()
+    return max(_gaps(days, cycle)) if days else cycle
+
+
+def _list_days(year: int, month: int, of_month: str, of_week: str) -> set[int]:
+    """The days of this month on which it runs."""
+    last = monthrange(year, month)[1]
+    days: set[int] = set()
+    for part in (of_month if of_week == "?" else of_week).split(","):
+        if of_week == "?":
+            days |= _list_days_of_month(year, month, part)
+        elif match := re.fullmatch(r"(\w+)(L|#[1-5])", part):
+            [weekday] = _part("day-of-week", match[1], *_FIELDS["day-of-week"])
+            named = [day for day in range(1, last + 1) if _weekday(year, month, day) == weekday]
+            days |= set(named[-1:] if match[2] == "L" else named[int(match[2][1:]) - 1 :][:1])
+        else:
+            weekdays = {_SATURDAY} if part == "L" else _part("day-of-week", part, *_FIELDS["day-of-week"])
+            days |= {day for day in range(1, last + 1) if _weekday(year, month, day) in weekdays}
+    return days
+
+
+def _list_days_of_month(year: int, month: int, part: str) -> set[int]:
+    last = monthrange(year, month)[1]
+    if part == "L":
+        return {last}
+    if not part.endswith("W"):
+        return {day for day in _part("day-of-month", part, *_FIELDS["day-of-month"]) if day <= last}
+    day = last if part == "LW" else int(part[:-1])
+    if day > last:
+        return set()
+    # The nearest weekday of the same month.
+    if _weekday(year, month, day) == _SATURDAY:
+        return {day - 1 if day > 1 else day + 2}
+    if _weekday(year, month, day) == _SUNDAY:
+        return {day + 1 if day < last else day - 2}
+    return {day}
+
+
+def _weekday(year: int, month: int, day: int) -> int:
+    """The day of the week as cron counts it: 1 is Sunday."""
+    return date(year, month, day).isoweekday() % 7 + 1
 
 
 def _gaps(values: list[int], size: int) -> list[int]:

@@ -134,11 +134,19 @@ def test_a_schedule_that_scheduler_rejects_is_rejected(expression):
         ("cron(0 9-17 ? * MON-FRI *)", 3 * DAY - 8 * HOUR),
         ("cron(0 6 1 * ? *)", 31 * DAY),
         ("cron(0 6 L * ? *)", 31 * DAY),
-        ("cron(0 6 15W * ? *)", 31 * DAY),
+        ("cron(0 6 15W * ? *)", 32 * DAY),
         ("cron(0 6 1,15 * ? *)", 17 * DAY),
-        ("cron(0 6 ? * 6#3 *)", 31 * DAY),
-        ("cron(0 6 ? * FRIL *)", 31 * DAY),
-        ("cron(0 6 1 JAN,JUL ? 2026-2030)", 6 * 31 * DAY),
+        ("cron(0 6 ? * 6#3 *)", 35 * DAY),
+        ("cron(0 6 ? * FRIL *)", 35 * DAY),
+        # From the 1st of July to the 1st of January.
+        ("cron(0 6 1 JAN,JUL ? 2026-2030)", 184 * DAY),
+        # From the 31st of March to that of May; from the 29th of January to that of March; four years.
+        ("cron(0 6 31 * ? *)", 61 * DAY),
+        ("cron(0 6 29 * ? *)", 59 * DAY),
+        ("cron(0 6 29 2 ? *)", 1461 * DAY),
+        # From the 31st of a month to the 29th of the fourth after it, in some years.
+        ("cron(0 8 ? * 2#5 *)", 119 * DAY),
+        ("cron(0 6 LW * ? *)", 33 * DAY),
     ],
 )
 def test_the_longest_period_of_a_valid_schedule(expression, seconds):
