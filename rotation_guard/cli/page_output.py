@@ -25,6 +25,8 @@ class PageTarget:
         """Check the options before anything is read; `chosen` is the format. Raises UsageError."""
         if chosen != "html" and (self.output is not None or self.is_opened):
             raise UsageError(f"--output and --open require --format html, got --format {chosen}.")
+        if self.output == "":
+            raise UsageError(f"--output must name a file, or be {STDOUT}, got an empty text.")
         if self.is_opened and self.output == STDOUT:
             raise UsageError(f"--open requires a file, got --output {STDOUT}.")
 
@@ -39,7 +41,7 @@ class PageTarget:
         if self.output == STDOUT or (self.output is None and not self.is_opened and not is_terminal):
             write_stdout([text])
             return
-        path = Path(self.output or _default_name(generated_at))
+        path = Path(self.output) if self.output else _choose_path(generated_at)
         try:
             write_whole_file(path, text)
         except OSError as error:
@@ -52,9 +54,11 @@ class PageTarget:
 TO_STDOUT = PageTarget()
 
 
-def _default_name(generated_at: datetime) -> str:
-    """A name by time, so that no earlier report is overwritten."""
-    return f"rotation-guard-{generated_at:%Y-%m-%dT%H%M%SZ}.html"
+def _choose_path(generated_at: datetime) -> Path:
+    """A new file of this directory, named by the time, and by a number if that is taken."""
+    name = f"rotation-guard-{generated_at:%Y-%m-%dT%H%M%SZ}"
+    names = (f"{name}.html", *(f"{name}-{number}.html" for number in range(2, 100)))
+    return next((path for path in map(Path, names) if not path.exists()), Path(names[-1]))
 
 
 def _open(path: Path) -> bool:

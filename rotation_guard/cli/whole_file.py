@@ -1,5 +1,6 @@
 """Writes a file or a directory whole or not at all: what breaks off would look like what is complete."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -7,16 +8,32 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+_NOT_REPLACED = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EXDEV, errno.EROFS)
 _NEW_FILE, _NEW_DIRECTORY = 0o666, 0o777
 """Modes without the bits of the umask: a list of secrets may be kept private by it."""
 
 
 def write_whole_file(path: Path, text: str) -> None:
-    """Write this text in UTF-8; a file that is there keeps its mode. Raises OSError, and then leaves it as it was."""
-    target = path.resolve()
-    if target.exists() and not target.is_file():  # such as /dev/stdout, or a directory
-        path.write_text(text, encoding="utf-8")
+    """Write this text in UTF-8; a file that is there keeps its mode. Raises OSError, and then leaves it as it was.
+
+    What is no file, such as /dev/stdout or a pipe, is written to; so is a file that cannot be replaced, such as one
+    that is mounted into a container.
+    """
+    if path.absolute().parts[1:2] in (("dev",), ("proc",)) or (path.exists() and not path.is_file()):
+        # To append, because /dev/stdout may be a file that others write to as well.
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
         return
+    target = Path(os.path.realpath(path))
+    try:
+        _replace(target, text)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACED or not target.is_file():
+            raise
+        target.write_text(text, encoding="utf-8")
+
+
+def _replace(target: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
     part = Path(name)
     try:
