@@ -23,9 +23,10 @@ COLUMNS = ("account_id", "account_alias", "region", "product_version", "caller_a
 class Provenance:
     """Who reads which account: read in the background while a command reads what it reports."""
 
-    def __init__(self, session: AwsSession, region: str | None = None) -> None:
+    def __init__(self, session: AwsSession, region: str | None = None, subject: Identity | None = None) -> None:
+        """`subject` is the account and Region of what is reported, if they are not those of the caller."""
         self._identity = begin_identity(session)
-        self._region = region
+        self._region, self._subject = region, subject
 
     @property
     def identity(self) -> Identity:
@@ -34,6 +35,8 @@ class Provenance:
             known = self._identity.result()
         except CommandError:
             known = Identity()
+        if self._subject is not None:
+            return replace(self._subject, caller_arn=known.caller_arn)
         return replace(known, region=known.region or self._region)
 
     def list_facts(self, generated_at: datetime) -> list[tuple[str, str]]:

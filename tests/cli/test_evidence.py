@@ -133,6 +133,20 @@ def test_a_manifest_that_lists_a_file_elsewhere_reads_nothing_there(run, directo
     )
 
 
+def test_the_account_is_that_of_the_evidence_whoever_verifies_it(run, directory):
+    path = directory / "manifest.json"
+    content = json.loads(path.read_text())
+    content["parts"][0]["identity"] = {"account_id": "999999999999", "account_alias": "audited", "region": "eu-north-1"}
+    path.write_text(json.dumps(content))
+
+    identity = check(run, directory)[1]["identity"]
+
+    assert identity["caller_arn"].startswith(f"arn:aws:sts::{ACCOUNT}:")
+    del identity["caller_arn"]
+    assert identity == content["parts"][0]["identity"]
+    assert "account: 999999999999 (audited), Region eu-north-1" in run("verify", str(directory), COLUMNS="200").stdout
+
+
 def test_a_signed_manifest_is_verified_by_its_key(filled_stack, run, tmp_path, key):
     path = tmp_path / "signed"
     run("report", "--stack-outputs", str(filled_stack.outputs), "--evidence", str(path), "--sign-with", key)

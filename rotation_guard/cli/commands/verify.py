@@ -12,7 +12,7 @@ from ..aws import AwsSession
 from ..chain_reader import ChainReader, TableVerification
 from ..deployment import resolve_deployment
 from ..errors import NEEDS_ATTENTION, UNREACHABLE, Unreachable, UsageError
-from ..evidence.check import check_evidence
+from ..evidence.check import check_evidence, read_subject
 from ..evidence.manifest import is_evidence
 from ..formats import Format, write_report
 from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs, finish
@@ -100,7 +100,8 @@ def verify(
 
 
 def _finish_evidence(directory: str, session: AwsSession, now: datetime, output_format: Format) -> NoReturn:
-    provenance = Provenance(session, session.region)
+    # Whoever verifies may do so from any account.
+    provenance = Provenance(session, subject=read_subject(directory))
     report = provenance.attach(check_evidence(directory, session, now))
     if not report.has_attention:
         finish(report, output_format, exit_code=False)

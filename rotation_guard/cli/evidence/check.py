@@ -9,6 +9,7 @@ from rotation_guard.domain.timestamps import to_iso
 
 from ..aws import AwsSession
 from ..errors import CommandError
+from ..identity import Identity
 from ..report import JSON_VERSION, Records, Report
 from ..terminal import GREEN, RED, Column, Row
 from .manifest import MANIFEST, PUBLIC_KEY, SIGNATURE, find_differences, read_manifest
@@ -17,6 +18,14 @@ from .signature import is_signed, read_signature
 _COLUMNS = (Column("FILE"), Column("STATE"))
 _FIELDS = ("file", "state", "reason")
 OK, BROKEN, UNKNOWN = "ok", "broken", "cannot tell"
+
+
+def read_subject(name: str) -> Identity:
+    """The account and Region that the evidence is about; unknown if it is about several. Raises UsageError."""
+    content, _ = read_manifest(Path(name))
+    parts = [part.get("identity") for part in content.get("parts") or () if isinstance(part, Mapping)]
+    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Mapping) else {}
+    return Identity(*(only.get(field) for field in ("account_id", "account_alias", "region")))
 
 
 def check_evidence(name: str, session: AwsSession, now: datetime) -> Report:
