@@ -17,7 +17,7 @@ from rotation_guard.domain.secret import (
     parse_secret,
 )
 
-from .aws import CONNECTIONS, AwsSession, translate_aws_errors
+from .aws import CONNECTIONS, AwsSession, require_field, translate_aws_errors
 from .errors import ListingDenied
 from .secret_responses import read_lists_directly
 from .terminal import progress
@@ -99,7 +99,8 @@ class Account:
     def _list_page(self, position: dict[str, str]) -> Any:
         with translate_aws_errors(self._session):
             try:
-                return self._secretsmanager.list_secrets(MaxResults=_PAGE, IncludePlannedDeletion=True, **position)
+                page = self._secretsmanager.list_secrets(MaxResults=_PAGE, IncludePlannedDeletion=True, **position)
+                return require_field(page, "SecretList")
             except ClientError as error:
                 if error.response["Error"]["Code"] not in DENIED:
                     raise
@@ -120,8 +121,15 @@ class Account:
     def _list_versions(self, secret_arn: str) -> Iterator[tuple[str, datetime]]:
         position: dict[str, str] = {}
         while True:
-            page = self._secretsmanager.list_secret_version_ids(SecretId=secret_arn, **position)
-            yield from ((version["VersionId"], version["CreatedDate"]) for version in page["Versions"])
+            page = require_field(
+                self._secretsmanager.list_secret_version_ids(SecretId=secret_arn, **position), "Versions"
+            )
+            # One without a date is as one that is not listed.
+            yield from (
+                (version["VersionId"], version["CreatedDate"])
+                for version in page["Versions"]
+                if version.get("CreatedDate") is not None
+            )
             if not page.get("NextToken"):
                 return
             position = {"NextToken": page["NextToken"]}

@@ -126,6 +126,15 @@ def translate_aws_errors(session: AwsSession, context: str = "") -> Generator[No
         ) from None
 
 
+def require_field(response: Any, name: str | None) -> Any:
+    """The response, if it has this field; otherwise raises what botocore does for one that it cannot read."""
+    if name is not None and name not in response:
+        from botocore.parsers import ResponseParserError
+
+        raise ResponseParserError(f"no {name} in the response")
+    return response
+
+
 def _unreadable_responses() -> tuple[type[Exception], ...]:
     """What botocore raises if a response is not in the service's format; imported only once something has failed."""
     from botocore.parsers import ResponseParserError

@@ -8,11 +8,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .aws import translate_aws_errors
+from .aws import require_field, translate_aws_errors
 from .deployment import Deployment
 from .errors import Unreachable
 from .terminal import progress
 
+_ROWS = {"scan": "Items", "query": "Items", "batch_get_item": "Responses"}
+"""What the response to an operation always has."""
 Record = dict[str, Any]
 
 
@@ -34,7 +36,7 @@ class DynamoDB:
         progress.update(f"Waiting for table {table}")
         with translate_aws_errors(self._deployment.session, f"{self._deployment.description}, table {table}"):
             try:
-                return getattr(self._client, operation)(**parameters)
+                return require_field(getattr(self._client, operation)(**parameters), _ROWS.get(operation))
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                     raise
@@ -80,7 +82,12 @@ def _keep_raw_rows(response_dict: dict[str, Any], customized_response_dict: dict
     """
     if response_dict["status_code"] != HTTPStatus.OK:
         return
-    response = json.loads(response_dict["body"])
+    try:
+        response = json.loads(response_dict["body"])
+    except ValueError:
+        return
+    if not isinstance(response, dict):
+        return
     customized_response_dict.update(
         {name: response.pop(name) for name in ("Items", "Responses", "Item") if name in response}
     )

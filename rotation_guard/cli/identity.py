@@ -52,10 +52,12 @@ def read_identity(session: AwsSession) -> Identity:
     try:
         with translate_aws_errors(session):
             answer = sts.get_caller_identity()
-    except Unreachable:
-        # What the command is about says so in its own words if the credentials are no good.
+            account, caller = answer["Account"], answer["Arn"]
+    except (Unreachable, KeyError, TypeError):
+        # What the command is about says so in its own words if the credentials are no good. A proxy may answer with
+        # XML of its own, from which botocore takes what is not there.
         return Identity(region=region)
-    return Identity(answer["Account"], _read_alias(session), region, answer["Arn"])
+    return Identity(account, _read_alias(session), region, caller)
 
 
 def product_version() -> str | None:
@@ -70,6 +72,6 @@ def _read_alias(session: AwsSession) -> str | None:
     try:
         with translate_aws_errors(session):
             aliases = session.client("iam", optional=True).list_account_aliases()["AccountAliases"]
-    except Unreachable:
+    except (Unreachable, KeyError, TypeError):
         return None
     return next(iter(aliases), None)

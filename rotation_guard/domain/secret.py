@@ -110,7 +110,7 @@ def parse_secret(entry: Mapping[str, Any]) -> ListedSecret:
     return ListedSecret(
         name=entry["Name"],
         arn=entry["ARN"],
-        tags={tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags") or ()},
+        tags={tag["Key"]: tag.get("Value") or "" for tag in entry.get("Tags") or ()},
         current_version_id=current,
         pending_version_id=pending,
         previous_version_id=previous,

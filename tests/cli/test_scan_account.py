@@ -204,6 +204,25 @@ def test_an_answer_that_is_not_awss_is_one_sentence(run, aws, monkeypatch):
     assert result.stderr.count("\n") == 1
 
 
+def test_a_page_of_a_proxy_is_one_sentence(run, aws, monkeypatch):
+    """botocore takes a body that is no JSON for an answer without any field."""
+    make = boto3.Session.client
+    answer = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    def client(session, *arguments, **more):
+        created = make(session, *arguments, **more)
+        created.meta.events.register_first("before-call", lambda **_: (AWSResponse("", 200, {}, None), answer))
+        return created
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+
+    result = run("scan")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.endswith("does not answer as AWS does: a proxy or another server may have answered.\n")
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_scan_of_an_account_equals_that_of_its_listing(run_json, secret, tmp_path):
     secret("one")
     entries = boto3.client("secretsmanager").list_secrets()["SecretList"]

@@ -23,7 +23,7 @@ def test_it_shows_everything_it_is_given():
         tables=[Table("", ["name", "state"], [["a", None], ["b", 7]]), Table("Others", ["name"], [["c"]])],
         next_steps="Look.",
         warnings=["It is old."],
-        provenance=[("account", "111122223333")],
+        provenance=[("the stack Prod-EU: account", "111122223333")],
     )
 
     page = read(render_document(document))
@@ -32,8 +32,8 @@ def test_it_shows_everything_it_is_given():
     assert page.text == (
         "A title rotation-guard A title The stack, as of now. Warning: It is old. The answer. Owner payments Log "
         "https://example.com/a?b=c&d Key arn:aws:kms:eu-west-1:111122223333:key/1 name state a b 7 Others name c "
-        "2 rows. Next: Look. Origin Account 111122223333 All times are UTC. This file needs no network. It contains "
-        "names and tags of secrets, and no values."
+        "2 rows. Next: Look. Origin The stack Prod-EU: account 111122223333 All times are UTC. "
+        "This file needs no network."
     )
     assert [link["href"] for link in page.attributes("a")] == ["https://example.com/a?b=c&d"]
 

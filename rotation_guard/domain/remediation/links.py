@@ -28,7 +28,9 @@ def build_secret_link(secret_arn: str) -> str:
     host, region = find_console(secret_arn)
     if not host:
         return ""
-    return f"{host}/secretsmanager/secret?name={quote(secret_name_of(secret_arn), safe='')}&region={region}"
+    # Half a character has no encoding.
+    name = quote(secret_name_of(secret_arn), safe="", errors="replace")
+    return f"{host}/secretsmanager/secret?name={name}&region={region}"
 
 
 def build_log_link(function_arn: str, log_group: str) -> str:
