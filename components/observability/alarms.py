@@ -12,7 +12,7 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
-from rotation_guard.domain.metrics import NAMESPACE, MetricName
+from rotation_guard.domain.metrics import LONGEST_ALARM_SECONDS, NAMESPACE, MetricName
 
 from ..function import WatchedFunctionArgs
 from ..queue import DAY
@@ -69,10 +69,6 @@ class Window(NamedTuple):
     period: int
     """Seconds, a multiple of 60 and at most a day."""
     periods: int
-
-
-LONGEST_ALARM_SECONDS = 7 * DAY
-"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 
 
 def find_window(seconds: int) -> Window | None:

@@ -8,7 +8,7 @@ from pulumi import Output, ResourceOptions
 from pulumi_aws import cloudwatch
 
 from rotation_guard.domain.canary import SLACK_SECONDS
-from rotation_guard.domain.metrics import MetricName
+from rotation_guard.domain.metrics import LONGEST_ALARM_SECONDS, MetricName
 from rotation_guard.domain.schedule_expression import longest_period_seconds
 
 from .. import arns
@@ -20,7 +20,7 @@ from ..settings.component_args import read_args
 from ..settings.declarations import MOST_SECRETS, SETTINGS, value_of
 from ..settings.validation import InvalidSettings
 from . import dashboard
-from .alarms import LONGEST_ALARM_SECONDS, Alarms, Condition, Metric, Window, build_own_metric, find_window, name_like
+from .alarms import Alarms, Condition, Metric, Window, build_own_metric, find_window, name_like
 
 ENDINGS = {"failed": "ExecutionsFailed", "aborted": "ExecutionsAborted", "timed-out": "ExecutionsTimedOut"}
 """How an execution may end without a notice, and the metric that counts it

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 NAMESPACE = "rotation-guard"
+LONGEST_ALARM_SECONDS = 7 * 86_400
+"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 
 
 class MetricName(StrEnum):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .examination import Examination
-from .link import Check, Finding, Unanswered, broken, cannot_tell
+from .link import Check, Finding, Unanswered, broken, cannot_tell, unlisted
 
 _TERM = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\(\s*"?([^")]+?)"?\s*\)')
 """An alarm in the rule of another (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html)."""
@@ -24,8 +24,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     try:
         names = examination.names("alarm_names")
     except Unanswered as unanswered:
-        finding = unanswered.finding
-        return [Check("alarm", "all alarms", (lambda: [finding],))]
+        return [unlisted("alarm", "all alarms", unanswered)]
     return [_build_check(examination, subject, name) for subject, name in names.items()]
 
 

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from ..aws import AwsSession
-from .link import Finding, Unanswered, cannot_tell, missing
+from .link import TRY_AGAIN, Finding, Unanswered, cannot_tell, missing
 
 ACTIONS = frozenset(
     {
@@ -177,7 +177,7 @@ def explain_refusal(action: str, code: str, message: str) -> Finding:
             f"The caller may not call {action}.", f"Allow {action} to the caller (docs/doctor.md has the policy)."
         )
     if code in _THROTTLED:
-        return cannot_tell(f"AWS throttles {action}.", "Run it again in a minute.")
+        return cannot_tell(f"AWS throttles {action}.", TRY_AGAIN)
     return cannot_tell(f"{action} was refused: {code}: {message.rstrip('.')}.", "Run it again.")
 
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotation_guard.domain.canary import CANARY, SCHEDULED_TIME, SLACK_SECONDS, build_canary_id
-from rotation_guard.domain.metrics import MetricName
+from rotation_guard.domain.metrics import LONGEST_ALARM_SECONDS, MetricName
 from rotation_guard.domain.schedule_expression import longest_period_seconds
 from rotation_guard.domain.timestamps import parse_timestamp, to_iso
 
+from ..dynamodb import DynamoDB
 from ..errors import Refused
-from ..tables import DynamoDB
 from .alarms import Alarm, read_page
 from .aws_reader import RUNS_ACTION, explain_refusal
 from .examination import Examination
@@ -22,8 +22,6 @@ from .schedules import judge_last, require_schedule
 
 _RULE, _PAGE = "service", "events-not-delivered"
 """The rule that takes the canary to the audit trail, and the alarm that pages when it is not recorded."""
-_LONGEST_ALARM = timedelta(days=7)
-"""The most that an alarm looks back (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html)."""
 _ROWS_PER_PAGE = 25
 _EVENT_ID = "0f4c2a1e-6a55-4f0e-9f53-1f1f9f3d2b11"
 _FIX = (
@@ -50,7 +48,7 @@ def judge_alarm(page: str, alarms: Iterable[Alarm], limit: timedelta) -> Iterato
         for one in alarms
     ):
         return
-    if limit > _LONGEST_ALARM:
+    if limit.total_seconds() > LONGEST_ALARM_SECONDS:
         yield note("The schedule rests for longer than an alarm looks back: no alarm rings when no canary is recorded.")
     else:
         yield broken(f"The alarm {page} does not ring when no canary is recorded.")

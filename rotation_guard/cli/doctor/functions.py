@@ -6,9 +6,10 @@ from typing import Any
 
 from .examination import Examination
 from .layout import FUNCTIONS
-from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tell, note
+from .link import REDEPLOY, TRY_AGAIN, Check, Finding, Part, Unanswered, broken, cannot_tell, note, unlisted
 from .queues import EventQueue, find_event_queues
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
+from .roles import EVENTS
 from .rules import find_destination, find_rules_of
 
 _ON_FAILURE = {
@@ -35,8 +36,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     try:
         names = examination.names("function_names")
     except Unanswered as unanswered:
-        finding = unanswered.finding
-        yield Check("function", "all functions", (lambda: [finding],))
+        yield unlisted("function", "all functions", unanswered)
         return
     for short in [*names, *(short for short in FUNCTIONS[examination.kind] if short not in names)]:
         parts = [_configuration(examination, short), _concurrency(examination, short)]
@@ -59,12 +59,12 @@ def judge_configuration(name: str, configuration: Mapping[str, Any] | None, toda
     if state == "Failed":
         yield broken(f"The function {name} is Failed: {configuration.get('StateReason', 'no reason is given')}.")
     elif state == "Pending":
-        yield cannot_tell(f"The function {name} is being created.", "Run it again in a minute.")
+        yield cannot_tell(f"The function {name} is being created.", TRY_AGAIN)
     if update == "Failed":
         reason = configuration.get("LastUpdateStatusReason", "no reason is given")
         yield broken(f"The last update of the function {name} failed: {reason}.")
     elif update == "InProgress":
-        yield cannot_tell(f"The function {name} is being updated.", "Run it again in a minute.")
+        yield cannot_tell(f"The function {name} is being updated.", TRY_AGAIN)
     runtime = str(configuration.get("Runtime"))
     ends = DEPRECATIONS.get(runtime)
     if ends and ends <= today:
@@ -112,7 +112,7 @@ def judge_admission(function_arn: str, policy: object, rules: Mapping[str, str],
             Request(
                 "lambda:InvokeFunction",
                 function_arn,
-                "events.amazonaws.com",
+                EVENTS,
                 {"aws:sourcearn": rule, "aws:sourceaccount": account},
             ),
         )
@@ -135,7 +135,7 @@ def judge_mappings(function: str, queue_arn: str, mappings: Sequence[Mapping[str
     for mapping in of_queue:
         state, identifier = mapping.get("State"), mapping.get("UUID")
         if state in ("Creating", "Enabling", "Updating"):
-            yield cannot_tell(f"The event source mapping {identifier} is {state}.", "Run it again in a minute.")
+            yield cannot_tell(f"The event source mapping {identifier} is {state}.", TRY_AGAIN)
         elif state != "Enabled":
             yield broken(
                 f"The event source mapping {identifier} is {state}.",

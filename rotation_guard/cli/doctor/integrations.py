@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .examination import Examination
-from .link import REDEPLOY, Check, Finding, Part, Unanswered, broken, cannot_tell
+from .link import REDEPLOY, TRY_AGAIN, Check, Finding, Part, Unanswered, broken, cannot_tell, unlisted
 from .permissions import check_role
 from .roles import EVENTS, check_trust
 from .rules import (
@@ -38,8 +38,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     try:
         names = examination.names("receiver_rule_names")
     except Unanswered as unanswered:
-        finding = unanswered.finding
-        yield Check("integration", "all integrations", (lambda: [finding],))
+        yield unlisted("integration", "all integrations", unanswered)
         return
     for short in names:
         if short not in examination.expected.rules:
@@ -76,7 +75,7 @@ def judge_connection(name: str, connection: Mapping[str, Any] | None) -> Iterato
         return
     state = connection.get("ConnectionState")
     if state in _PASSING_STATES:
-        yield cannot_tell(f"The connection {name} is {state}.", "Run it again in a minute.")
+        yield cannot_tell(f"The connection {name} is {state}.", TRY_AGAIN)
     elif state != "AUTHORIZED":
         reason = f": {connection['StateReason'].rstrip('.')}" if connection.get("StateReason") else ""
         yield broken(f"The connection {name} is {state}{reason}.", f"Run {_SEND_AGAIN}.")

@@ -11,27 +11,24 @@ from typing import Any
 from .examination import Examination
 from .layout import Kind
 from .link import Check, Finding, broken, cannot_tell, note
-from .queues import DEAD_LETTERS, EVENT_QUEUES, read_attributes
+from .queues import DEAD_LETTERS, EVENT_QUEUES, OF_RULES, OF_TOPICS, SNS, read_attributes
 from .resource_policies import DENIED, UNKNOWN, Request, decide, parse
+from .roles import EVENTS
 from .tables import TABLES, read_table
-from .topics import TOPICS, find_publishers
+from .topics import TOPIC_OUTPUTS, find_publishers
 from .topics import read_attributes as read_topic
 
 _ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 """What a service needs that sends to an encrypted topic or queue (the same page)."""
 _AWS_MANAGED = ("alias/aws/sns", "alias/aws/sqs")
-EVENTS = "events.amazonaws.com"
 SNS_CONTEXT, SQS_CONTEXT = "kms:encryptioncontext:aws:sns:topicarn", "kms:encryptioncontext:aws:sqs:arn"
 """Condition keys of the encryption context
 (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html)."""
 _QUEUE_SENDERS = {
     **{queue.output: EVENTS for queue in EVENT_QUEUES},
-    "undelivered_events_dead_letters_url": EVENTS,
-    "undelivered_incidents_dead_letters_url": EVENTS,
-    "unimported_findings_dead_letters_url": EVENTS,
-    "dead_letters_url": EVENTS,
-    "undelivered_notices_dead_letters_url": "sns.amazonaws.com",
+    **dict.fromkeys(OF_RULES, EVENTS),
+    OF_TOPICS: SNS,
 }
 
 
@@ -134,10 +131,10 @@ def _check(examination: Examination) -> Iterator[Finding]:
 
 def _find_uses(examination: Examination) -> Iterator[KeyUse]:
     """The keys of the stack's topics, queues, trail, bucket and tables."""
-    for topic in TOPICS:
-        if not examination.has(f"{topic}_topic_arn"):
+    for output, topic in TOPIC_OUTPUTS.items():
+        if not examination.has(output):
             continue
-        attributes = read_topic(examination, examination.output(f"{topic}_topic_arn")) or {}
+        attributes = read_topic(examination, examination.output(output)) or {}
         if key_id := attributes.get("KmsMasterKeyId"):
             context = {SNS_CONTEXT: attributes["TopicArn"]}
             yield KeyUse(key_id, f"The topic {topic}", tuple(find_publishers(examination, topic)), context)

@@ -8,6 +8,7 @@ from ..errors import CommandError
 OK, BROKEN, CANNOT_TELL = "ok", "broken", "cannot tell"
 VERDICTS = (BROKEN, CANNOT_TELL, OK)
 """The worst first."""
+TRY_AGAIN = "Run it again in a minute."
 REDEPLOY = "Run `pulumi refresh`, which notices what differs, and then `pulumi up`, which restores it."
 
 
@@ -74,6 +75,11 @@ class Check:
     def run(self) -> Link:
         """Examine the link. Never raises."""
         return Link(self.subject, self.name, tuple(finding for part in self.parts for finding in _run(part)))
+
+
+def unlisted(subject: str, name: str, error: Unanswered) -> Check:
+    """In place of links that nobody can list: one that says why."""
+    return Check(subject, name, (lambda: [error.finding],))
 
 
 def broken(reason: str, fix: str = REDEPLOY) -> Finding:

@@ -12,7 +12,7 @@ from .examination import Examination
 from .expectations import ALWAYS, BY_SETTINGS, WITH_KEY, Permission
 from .functions import read_configuration
 from .keys import find_customer_key
-from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note
+from .link import REDEPLOY, Check, Finding, Unanswered, broken, cannot_tell, note, unlisted
 from .resource_policies import DENIED, UNKNOWN, Request, decide, list_actions, parse
 from .schedules import Schedule, find_schedules, read_schedule
 
@@ -26,8 +26,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     try:
         functions = list(examination.names("function_names"))
     except Unanswered as unanswered:
-        finding = unanswered.finding
-        yield Check("permissions", "all functions", (lambda: [finding],))
+        yield unlisted("permissions", "all functions", unanswered)
         functions = []
     for short in functions:
         if short in examination.expected.permissions:

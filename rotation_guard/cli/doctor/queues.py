@@ -9,7 +9,9 @@ from typing import Any
 from .examination import Examination
 from .link import Check, Finding, Part, broken, cannot_tell
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
+from .roles import EVENTS
 from .rules import find_destination, find_rules_of, find_rules_with
+from .topics import TOPIC_OUTPUTS
 
 DEAD_LETTERS: Mapping[str, str] = {
     "undelivered events": "undelivered_events_dead_letters_url",
@@ -25,27 +27,20 @@ DEAD_LETTERS: Mapping[str, str] = {
     "failed redeliveries": "failed_runs_dead_letters_url",
 }
 """Name -> output."""
-_OF_RULES = (
+OF_RULES = (
     "undelivered_events_dead_letters_url",
     "undelivered_incidents_dead_letters_url",
     "unimported_findings_dead_letters_url",
     "dead_letters_url",
 )
 """Those to which EventBridge sends what the target of a rule does not take."""
-_OF_TOPICS = "undelivered_notices_dead_letters_url"
+OF_TOPICS = "undelivered_notices_dead_letters_url"
 """That to which SNS sends what a subscriber does not take."""
-_EVENTS = "events.amazonaws.com"
+SNS = "sns.amazonaws.com"
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 OLDEST_SECONDS = 900
 """From this age of the oldest event the writer is behind; the alarm `oldest-event` is for the same."""
 _AGE_PERIOD = 300
-_TOPIC_OUTPUTS = (
-    "failures_topic_arn",
-    "remediation_topic_arn",
-    "critical_topic_arn",
-    "alarms_topic_arn",
-    "reports_topic_arn",
-)
 
 Senders = Callable[[], tuple[str, Mapping[str, str]]]
 """A function that returns an AWS service, and its sources by name: those for which it has to be admitted."""
@@ -86,9 +81,9 @@ def list_checks(examination: Examination) -> Iterable[Check]:
         if not examination.expects(output):
             continue
         parts = [_existence(examination, output), _emptiness(examination, output)]
-        if output in _OF_RULES:
+        if output in OF_RULES:
             parts.append(_admission(examination, output, _rules_with(examination, output)))
-        if output == _OF_TOPICS:
+        if output == OF_TOPICS:
             parts.append(_admission(examination, output, _topics(examination)))
         yield Check("dead letters", name, tuple(parts))
 
@@ -103,19 +98,19 @@ def _rules_to(examination: Examination, queue: EventQueue) -> Senders:
         rules: dict[str, str] = {}
         for destination in queue.destinations:
             rules |= find_rules_of(examination, find_destination(examination, destination))
-        return _EVENTS, rules
+        return EVENTS, rules
 
     return find
 
 
 def _rules_with(examination: Examination, dead_letters: str) -> Senders:
-    return lambda: (_EVENTS, find_rules_with(examination, dead_letters))
+    return lambda: (EVENTS, find_rules_with(examination, dead_letters))
 
 
 def _topics(examination: Examination) -> Senders:
     def find() -> tuple[str, Mapping[str, str]]:
-        arns = [examination.output(name) for name in _TOPIC_OUTPUTS if examination.has(name)]
-        return "sns.amazonaws.com", {arn.rpartition(":")[2]: arn for arn in arns}
+        arns = [examination.output(name) for name in TOPIC_OUTPUTS if examination.has(name)]
+        return SNS, {arn.rpartition(":")[2]: arn for arn in arns}
 
     return find
 

@@ -16,13 +16,13 @@ def judge_trust(role_arn: str, role: Mapping[str, Any] | None, service: str) -> 
         yield broken(f"The role {role_arn} does not exist.")
         return
     statements = role["Role"]["AssumeRolePolicyDocument"].get("Statement", [])
-    services = {
-        service
+    trusted = {
+        name
         for statement in to_list(statements)
         if statement.get("Effect") == "Allow" and isinstance(statement.get("Principal"), Mapping)
-        for service in to_list(statement["Principal"].get("Service"))
+        for name in to_list(statement["Principal"].get("Service"))
     }
-    if service not in services:
+    if service not in trusted:
         yield broken(f"The role {role_arn} does not trust {service}.")
 
 

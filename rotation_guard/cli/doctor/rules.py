@@ -7,7 +7,7 @@ from typing import Any
 
 from .examination import Examination
 from .expectations import ExpectedRule
-from .link import Check, Finding, Unanswered, broken, note
+from .link import Check, Finding, Unanswered, broken, note, unlisted
 
 EXTRA = "extra-"
 """How the short names of rules begin that the configuration adds."""
@@ -39,8 +39,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
     try:
         names = examination.names("rule_names")
     except Unanswered as unanswered:
-        finding = unanswered.finding
-        return [Check("rule", "all rules", (lambda: [finding],))]
+        return [unlisted("rule", "all rules", unanswered)]
     expected = examination.expected.rules
     missing = sorted(short for short, rule in expected.items() if short not in names and not rule.is_optional)
     receivers = examination.rule_names().keys() - names.keys()

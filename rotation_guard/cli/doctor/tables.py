@@ -5,7 +5,7 @@ from typing import Any
 
 from .examination import Examination
 from .layout import Kind
-from .link import Check, Finding, Part, broken, cannot_tell, note
+from .link import TRY_AGAIN, Check, Finding, Part, broken, cannot_tell, note
 
 TABLES: Mapping[str, str] = {
     "audit": "table_name",
@@ -62,7 +62,7 @@ def judge_table(
     if status == "UPDATING":
         yield note(f"The table {name} is being updated.")
     elif status == "CREATING":
-        yield cannot_tell(f"The table {name} is being created.", "Run it again in a minute.")
+        yield cannot_tell(f"The table {name} is being created.", TRY_AGAIN)
     elif status != "ACTIVE":
         yield broken(f"The table {name} is {status}.", "Read `aws dynamodb describe-table`, which says since when.")
     encryption = table.get("SSEDescription") or {}

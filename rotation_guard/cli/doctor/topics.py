@@ -8,22 +8,22 @@ from urllib.parse import urlsplit
 from .examination import Examination
 from .link import Check, Finding, Part, broken, cannot_tell, note
 from .resource_policies import ALLOWED, UNKNOWN, Request, decide, parse
+from .roles import EVENTS
 
 SUBSCRIBE = "Add a subscription to `subscriptions` in the stack's configuration, and run `pulumi up`."
-TOPICS = ("failures", "remediation", "critical", "alarms", "reports")
-"""By short names; the output is the name with `_topic_arn`."""
+TOPIC_OUTPUTS = {f"{name}_topic_arn": name for name in ("failures", "remediation", "critical", "alarms", "reports")}
+"""Output -> the short name of the topic."""
 _PENDING = "PendingConfirmation"
 """In place of its ARN, SNS lists this of a subscription that is not confirmed, and `Deleted` of one that ended
 (https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html)."""
 _WITHOUT_REDRIVE = ("email", "email-json", "sms")
 """Protocols whose dead letters could not be delivered again."""
-_EVENTS, _ALARMS = "events.amazonaws.com", "cloudwatch.amazonaws.com"
+_ALARMS = "cloudwatch.amazonaws.com"
 
 
 def list_checks(examination: Examination) -> Iterable[Check]:
     """One for each topic."""
-    for name in TOPICS:
-        output = f"{name}_topic_arn"
+    for output, name in TOPIC_OUTPUTS.items():
         if not examination.expects(output) or (name == "alarms" and not _has_own_alarms(examination)):
             continue
         yield Check(
@@ -36,7 +36,7 @@ def list_checks(examination: Examination) -> Iterable[Check]:
 def find_publishers(examination: Examination, topic: str) -> Sequence[str]:
     """The AWS services that publish to a topic; roles of the account are admitted by their own policies."""
     if topic == "failures":
-        return (_EVENTS,)
+        return (EVENTS,)
     rings = "alarms" if _has_own_alarms(examination) else "critical"
     return (_ALARMS,) if topic == rings else ()
 
@@ -58,7 +58,7 @@ def judge_admission(topic_arn: str, policy: object, service: str, account: str) 
         f"{topic_arn} needs a policy that allows sns:Publish to {service}; `pulumi refresh` and `pulumi up` restore "
         "that of a topic of the stack."
     )
-    if service == _EVENTS:
+    if service == EVENTS:
         statements = [one for one in statements if one.get("Effect") != "Allow" or not one.get("Condition")]
     context = {"aws:sourceaccount": account, "aws:securetransport": "true"}
     result = decide(statements, Request("sns:Publish", topic_arn, service, context))
@@ -68,7 +68,7 @@ def judge_admission(topic_arn: str, policy: object, service: str, account: str) 
             "Read the policy, or send a drill.",
         )
     elif result != ALLOWED:
-        suffix = " without a condition" if service == _EVENTS else ""
+        suffix = " without a condition" if service == EVENTS else ""
         yield broken(f"The policy of the topic does not admit {service}{suffix}.", fix)
 
 
