@@ -5,7 +5,7 @@ with strong consistency, its head first, and only that is reported. A row is for
 the memory needed grows with the number of secrets and not with that of rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +28,7 @@ from rotation_guard.domain.rotation_event import secret_name_of
 from .aws import CONNECTIONS
 from .deployment import Deployment
 from .dynamodb import DynamoDB
+from .errors import Unreachable
 from .parsing import parse_timestamp
 from .terminal import progress
 
@@ -120,6 +121,10 @@ class ChainReader:
         self._sightings: dict[str, _Sighting] = {}
         self._began_at = ""
         """When the first chain of the table began."""
+
+    def verify(self, secret: str | None) -> TableVerification:
+        """Verify the chain of the secret with this ARN, those of this name, or all. Raises CommandError."""
+        return self.verify_secret(secret) if secret and secret.startswith("arn:") else self.verify_all(secret)
 
     def verify_secret(self, key: str) -> TableVerification:
         """Verify the chain of one secret. Raises CommandError."""
@@ -246,6 +251,27 @@ class ChainReader:
             if "LastEvaluatedKey" not in page:
                 return
             position = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def verify_tables(
+    deployment: Deployment,
+    tables: Iterable[ChainedTable],
+    now: datetime,
+    saved: Mapping[str, Mapping[str, SavedHead]],
+    secret: str | None = None,
+) -> tuple[list[TableVerification], list[str]]:
+    """Verify the chains of tables, and name those that could not be read, one sentence each.
+
+    `saved` are heads by the name of their table; `secret` is a name or an ARN.
+    """
+    verified: list[TableVerification] = []
+    unread: list[str] = []
+    for table in tables:
+        try:
+            verified.append(ChainReader(deployment, table, now, saved.get(table.name, {})).verify(secret))
+        except Unreachable as error:
+            unread.append(f"The {table.title} was not verified. {error}")
+    return verified, unread
 
 
 def _save(head: Head | None, verified: ChainVerification) -> SavedHead:

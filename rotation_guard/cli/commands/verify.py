@@ -9,15 +9,15 @@ import typer
 from rotation_guard.domain.evidence.chained_tables import CHAINED_TABLES
 
 from ..aws import AwsSession
-from ..chain_reader import ChainReader, TableVerification
+from ..chain_reader import verify_tables
 from ..deployment import resolve_deployment
-from ..errors import NEEDS_ATTENTION, UNREACHABLE, Unreachable, UsageError
-from ..evidence.check import check_evidence, read_subject
+from ..errors import NEEDS_ATTENTION, UNREACHABLE, UsageError
+from ..evidence.check import check_evidence
 from ..evidence.manifest import is_evidence
 from ..formats import Format, write_report
 from ..options import Command, Local, OutputFormat, Profile, Region, StackOutputs, finish
 from ..parsing import utc_now
-from ..provenance import Provenance, begin_provenance
+from ..provenance import begin_provenance
 from ..saved_heads import read_heads, write_heads
 from ..verification_report import build_verification_report
 
@@ -76,16 +76,8 @@ def verify(
     deployment = resolve_deployment(stack_outputs, local, profile, region)
     saved = read_heads(heads, deployment) if heads is not None else {}
     provenance = begin_provenance(deployment)
-    verified: list[TableVerification] = []
-    unread: list[str] = []
-    for chosen in CHAINED_TABLES:
-        if table not in (TableChoice.ALL, chosen.name):
-            continue
-        try:
-            reader = ChainReader(deployment, chosen, now, saved.get(chosen.name, {}))
-            verified.append(_verify(reader, secret))
-        except Unreachable as error:
-            unread.append(f"The {chosen.title} was not verified. {error}")
+    chosen = [each for each in CHAINED_TABLES if table in (TableChoice.ALL, each.name)]
+    verified, unread = verify_tables(deployment, chosen, now, saved, secret)
     if secret is not None and not unread and not any(each.heads for each in verified):
         raise UsageError(f"SECRET must be the name or the ARN of a secret with rows in these tables, got {secret!r}.")
     is_broken = any(each.findings for each in verified)
@@ -100,19 +92,11 @@ def verify(
 
 
 def _finish_evidence(directory: str, session: AwsSession, now: datetime, output_format: Format) -> NoReturn:
-    # Whoever verifies may do so from any account.
-    provenance = Provenance(session, subject=read_subject(directory))
-    report = provenance.attach(check_evidence(directory, session, now))
+    report = check_evidence(directory, session, now)
     if not report.has_attention:
         finish(report, output_format, exit_code=False)
     write_report(report, output_format)
     raise typer.Exit(NEEDS_ATTENTION)
-
-
-def _verify(reader: ChainReader, secret: str | None) -> TableVerification:
-    if secret is None:
-        return reader.verify_all()
-    return reader.verify_secret(secret) if secret.startswith("arn:") else reader.verify_all(secret)
 
 
 VERIFY = Command(

@@ -10,6 +10,7 @@ from rotation_guard.domain.timestamps import to_iso
 from ..aws import AwsSession
 from ..errors import CommandError
 from ..identity import Identity
+from ..provenance import Provenance
 from ..report import JSON_VERSION, Records, Report
 from ..terminal import GREEN, RED, Column, Row
 from .manifest import MANIFEST, PUBLIC_KEY, SIGNATURE, find_differences, read_manifest
@@ -20,14 +21,6 @@ _FIELDS = ("file", "state", "reason")
 OK, BROKEN, UNKNOWN = "ok", "broken", "cannot tell"
 
 
-def read_subject(name: str) -> Identity:
-    """The account and Region that the evidence is about; unknown if it is about several. Raises UsageError."""
-    content, _ = read_manifest(Path(name))
-    parts = [part.get("identity") for part in content.get("parts") or () if isinstance(part, Mapping)]
-    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Mapping) else {}
-    return Identity(*(only.get(field) for field in ("account_id", "account_alias", "region")))
-
-
 def check_evidence(name: str, session: AwsSession, now: datetime) -> Report:
     """The Report of a check; a broken file needs attention, and a signature that cannot be checked is unreadable.
 
@@ -35,6 +28,8 @@ def check_evidence(name: str, session: AwsSession, now: datetime) -> Report:
     """
     directory = Path(name)
     content, listed = read_manifest(directory)
+    # Whoever verifies may do so from any account.
+    provenance = Provenance(session, subject=_find_subject(content))
     differences = find_differences(directory, listed)
     files = [(file.name, differences.pop(file.name, "")) for file in listed] + sorted(differences.items())
     states = [(file, BROKEN if reason else OK, reason) for file, reason in files]
@@ -47,7 +42,7 @@ def check_evidence(name: str, session: AwsSession, now: datetime) -> Report:
         if not broken
         else f"{broken} of {len(states)} {'is' if broken == 1 else 'are'} not as the manifest says."
     )
-    return Report(
+    report = Report(
         headline=f"The evidence in {name}, checked at {now:%Y-%m-%d %H:%M:%S} UTC.",
         answer=f"{about}.",
         columns=_COLUMNS,
@@ -62,6 +57,14 @@ def check_evidence(name: str, session: AwsSession, now: datetime) -> Report:
         has_attention=broken > 0,
         unreadable=unreadable,
     )
+    return provenance.attach(report)
+
+
+def _find_subject(content: Mapping[str, Any]) -> Identity:
+    """The account and Region that the evidence is about; unknown if it is about several."""
+    parts = [part.get("identity") for part in content.get("parts") or () if isinstance(part, Mapping)]
+    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Mapping) else {}
+    return Identity(*(only.get(field) for field in ("account_id", "account_alias", "region")))
 
 
 def _check_signature(directory: Path, session: AwsSession) -> tuple[tuple[str, str], list[str]]:

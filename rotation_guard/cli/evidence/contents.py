@@ -1,7 +1,7 @@
 """What a directory of evidence has in it: the report in each format, the runs, and what the hash chains prove."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from rotation_guard.html_report.page import ReportPage
 from rotation_guard.html_report.render import render_page
 
 from ..audit_reading import Question
-from ..chain_reader import ChainReader, TableVerification
+from ..chain_reader import verify_tables
 from ..deployment import Deployment
 from ..dynamodb import Record
 from ..errors import Unreachable
@@ -71,20 +71,11 @@ def _list_runs(tables: AuditTables, question: Question) -> list[Record]:
 
 
 def _verify_chains(deployment: Deployment, question: Question) -> tuple[Report, Mapping[str, Any], list[str]]:
-    verified: list[TableVerification] = []
-    unread: list[str] = []
-    for table in _chained_tables(deployment):
-        try:
-            verified.append(ChainReader(deployment, table, question.now, {}).verify_all())
-        except Unreachable as error:
-            unread.append(f"The {table.title} was not verified. {error}")
+    # Those of a hub repeat what its members have.
+    tables = () if is_hub(deployment) else CHAINED_TABLES
+    verified, unread = verify_tables(deployment, tables, question.now, {})
     report = build_verification_report(verified, deployment, question.now, unread)
     return begin_provenance(deployment).attach(report), describe_heads(deployment, question.now, verified), unread
-
-
-def _chained_tables(deployment: Deployment) -> Iterable[Any]:
-    """The tables that are chained: those of a hub repeat what its members have."""
-    return () if is_hub(deployment) else CHAINED_TABLES
 
 
 def _to_json(content: Any) -> str:
