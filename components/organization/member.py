@@ -131,7 +131,7 @@ class Member(pulumi.ComponentResource):
         self.rule_names = {route: rule.name for route, rule in rules.items()}
         self.function_names = {"redeliver": redelivery.name}
         self.alarm_names = {PAGE: page.alarm_name} if page else {}
-        self.register_outputs({output: getattr(self, output) for output in Member.__annotations__})
+        self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Any]:
         """Everything above by name, to be exported as one output: what the command line reads."""

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from pathlib import Path
 
 from rotation_guard.domain.control_characters import (
     escape_control_characters,
@@ -16,7 +15,6 @@ from rotation_guard.domain.control_characters import (
 )
 from rotation_guard.domain.csv_format import render_csv
 
-from .errors import UsageError
 from .page_output import TO_STDOUT, PageTarget
 from .parsing import utc_now
 from .report import Report, row_records
@@ -32,7 +30,7 @@ from .terminal import (
     render_text,
     write_stdout,
 )
-from .whole_file import write_whole_file
+from .whole_file import write_file_of
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _MANY_ROWS = 20
@@ -71,10 +69,7 @@ def write_file(option: str, name: str, text: str) -> None:
     if name == "-":
         write_stdout([text])
         return
-    try:
-        write_whole_file(Path(name), text)
-    except OSError as error:
-        raise UsageError(f"{option} must be a file that can be written, got {name}: {error.strerror}.") from None
+    write_file_of(option, name, text)
     echo(f"Wrote {name}.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .terminal import echo, print_error, progress, write_stdout
-from .whole_file import write_whole_file
+from .whole_file import write_file_of
 
 STDOUT = "-"
 
@@ -42,10 +42,7 @@ class PageTarget:
             write_stdout([text])
             return
         path = Path(self.output) if self.output else _choose_path(generated_at)
-        try:
-            write_whole_file(path, text)
-        except OSError as error:
-            raise UsageError(f"--output must be a file that can be written, got {path}: {error.strerror}.") from None
+        write_file_of("--output", path, text)
         echo(f"Written: {path}")
         if self.is_opened and not _open(path):
             print_error(f"No browser could be started: open {path} in one.")

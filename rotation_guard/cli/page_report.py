@@ -7,6 +7,7 @@ from typing import Any
 
 from rotation_guard.domain.audit.secret_totals import tally_rows
 from rotation_guard.domain.remediation.incidents import RECOVERIES
+from rotation_guard.domain.wording import capitalize_first
 from rotation_guard.html_report.facts import describe_run, list_register, list_settings
 from rotation_guard.html_report.page import Incident, ReportPage, Run, TimelineEntry
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
@@ -136,7 +137,7 @@ def _build_incidents(rows: Iterable[IncidentRow], records: Sequence[Record], at:
 def _list_facts(answer: SecretAnswer) -> Iterator[tuple[str, str]]:
     """What the page is based on: of one account, a fact each; of several, what every format says."""
     if answer.has_several_parts:
-        yield from ((label[:1].upper() + label[1:], text) for label, text in list_provenance(answer))
+        yield from ((capitalize_first(label), text) for label, text in list_provenance(answer))
         return
     [part] = answer.parts
     alias = f" ({part.identity.account_alias})" if part.identity.account_alias else ""

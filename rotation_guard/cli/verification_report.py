@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.timestamps import to_iso
+from rotation_guard.domain.wording import capitalize_first
 
 from .chain_reader import TableVerification
 from .deployment import Deployment
@@ -40,7 +41,7 @@ def build_verification_report(
                 (str(finding["finding"]), RED),
                 ("" if finding["sequence"] is None else str(finding["sequence"]), PLAIN),
             ],
-            f"{finding['row']}: {finding['reason']}" if finding["row"] else _capitalize(str(finding["reason"])),
+            f"{finding['row']}: {finding['reason']}" if finding["row"] else capitalize_first(str(finding["reason"])),
         )
         for finding in findings
     ]
@@ -97,10 +98,6 @@ def _summarize(tables: Sequence[TableVerification], findings: int) -> str:
     if not any(verified.rows for verified in tables):
         return "No row is in a chain yet."
     return "Every chain is intact."
-
-
-def _capitalize(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
 
 
 def _count(number: int, noun: str) -> str:

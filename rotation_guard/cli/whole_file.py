@@ -8,9 +8,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from .errors import UsageError
+
 _NOT_REPLACED = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EXDEV, errno.EROFS)
 _NEW_FILE, _NEW_DIRECTORY = 0o666, 0o777
 """Modes without the bits of the umask: a list of secrets may be kept private by it."""
+
+
+def write_file_of(option: str, name: str | Path, text: str) -> None:
+    """Write the file that an option names. Raises UsageError if it cannot be written."""
+    try:
+        write_whole_file(Path(name), text)
+    except OSError as error:
+        raise UsageError(f"{option} must be a file that can be written, got {name}: {error.strerror}.") from None
 
 
 def write_whole_file(path: Path, text: str) -> None:

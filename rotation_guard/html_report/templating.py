@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rotation_guard.domain.control_characters import escape_control_characters
 from rotation_guard.domain.remediation.links import build_secret_link
 from rotation_guard.domain.timestamps import to_iso
+from rotation_guard.domain.wording import capitalize_first
 
 
 @cache
@@ -33,6 +34,7 @@ def load_templates() -> Environment:
         "number": lambda value: f"{value:,}".replace(",", " "),
         "plural": lambda count, one, many: one if count == 1 else many,
         "secret_link": build_secret_link,
+        "capitalize_first": capitalize_first,
     }
     return environment
 

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from rotation_guard.domain.timestamps import to_iso
+from rotation_guard.domain.wording import capitalize_first
 
 from ..aws import translate_aws_errors
 from ..deployment import Deployment, Write, begin_write, check_credentials, resolve_deployment
@@ -184,7 +185,7 @@ class _KillSwitch:
 
 def _echo_target(write: Write, provenance: Provenance) -> None:
     for label, text in provenance.list_facts(utc_now()):
-        echo(f"{label.capitalize()}: {text}.")
+        echo(f"{capitalize_first(label)}: {text}.")
     echo(write.target)
 
 
