@@ -52,6 +52,12 @@ async def handle_request(
     return action(json.loads(body or b"{}"))
 
 
+def describe_hub(_: Request) -> Response:
+    """DescribeHub: it is on (https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeHub.html)."""
+    arn = f"arn:aws:securityhub:{get_region()}:{get_account_id()}:hub/default"
+    return json_response({"HubArn": arn, "SubscribedAt": "2026-01-01T00:00:00.000Z"})
+
+
 def batch_import_findings(request: Request) -> Response:
     """BatchImportFindings: add and update findings; the response names those that are wrong."""
     findings = request.get("Findings", [])
@@ -89,4 +95,5 @@ def _import(finding: Mapping[str, Any]) -> None:
 _ACTIONS: Mapping[tuple[str, str], Callable[[Request], Response]] = {
     ("POST", "/findings/import"): batch_import_findings,
     ("POST", "/findings"): get_findings,
+    ("GET", "/accounts"): describe_hub,
 }

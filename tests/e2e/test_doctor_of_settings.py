@@ -20,8 +20,8 @@ CONFIG = {
     "securityHub": "true",
     "subscriptions": json.dumps([SLACK]),
 }
-NOT_HERE = {"alarm", "audit", "canary: last recorded", "security hub"}
-"""Subjects and links that need a run of the audit, a canary, or Security Hub, which the embedded AWS does not have."""
+NOT_HERE = {"alarm", "audit", "canary: last recorded"}
+"""Subjects and links that need a run of the audit or a canary."""
 
 
 @pytest.fixture(scope="module")
