@@ -12,19 +12,12 @@ from docs import costs
 from tests.paths import ROOT
 
 from .figures import Figure
+from .measured_command import ENVIRONMENT
 
 COMPARED, FEW, MANY = 10_000, 50_000, 500_000
 CLASSIFICATION_MICROSECONDS = 40
 _SECRETS_MANAGER = "secrets-manager:"
-_ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "POWERTOOLS_METRICS_NAMESPACE": "rotation-guard",
-}
+_ENVIRONMENT = {**ENVIRONMENT, "POWERTOOLS_METRICS_NAMESPACE": "rotation-guard"}
 
 
 def beside_the_tutorial() -> Iterator[Figure]:
