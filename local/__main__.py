@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+from rotation_guard.interruptions import postpone_interruption
+
 
 def main() -> int:
     """Run one command and return its exit code, 130 when it was interrupted."""
@@ -17,8 +19,8 @@ def main() -> int:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     try:
-        from . import commands
-
+        with postpone_interruption():
+            from . import commands
         return commands.main()
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: everything that this command had started was stopped.\n")

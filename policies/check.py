@@ -13,6 +13,7 @@ import gc
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PASSED, FAILED, INVALID = 0, 1, 2
+
+# Nothing is to be cleaned up: Ctrl-C ends the process as it ends `cat`, without a traceback.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
     from .inputs import state_files

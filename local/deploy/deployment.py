@@ -15,6 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from rotation_guard.interruptions import postpone_interruption
+
 from ..aws import Aws
 from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_private_file
 from ..errors import LocalError
@@ -159,9 +161,10 @@ def up(
         described = read_stack(stack, config, root)
         emulator = Emulator.start(_choose_folder(directory), described.region, port, wait_scale)
         try:
-            from . import program  # Importing Pulumi takes half a second, in which the emulator starts.
+            with postpone_interruption():
+                from . import program  # Importing Pulumi takes half a second, in which the emulator starts.
 
-            program.prepare()
+                program.prepare()
             aws = emulator.aws(described.region)
             aws.create_clients(SERVICES)
             emulator.wait_until_ready()

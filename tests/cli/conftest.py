@@ -10,7 +10,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 from rotation_guard.cli.dead_letters import reception
 from tests.moto_aws import empty_account
 

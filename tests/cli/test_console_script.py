@@ -3,13 +3,15 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rotation_guard.cli import __main__ as console
+from rotation_guard.cli import application
 from tests.paths import ROOT
 
 from .conftest import NOW, entry
@@ -18,6 +20,7 @@ SCRIPT = Path(sys.executable).with_name("rotation-guard")
 MODULE = [sys.executable, "-m", "rotation_guard.cli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 """The code of this checkout, even if another one is installed."""
+PIPES: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 def started(command, *arguments, cwd, stdin=b"", **environment):
@@ -48,7 +51,7 @@ def test_the_help_lists_every_command(run):
     done = run("--help")
 
     assert done.exit_code == 0
-    commands = (*console.COMMANDS, "audit", "dead-letters", "incidents", "remediation")
+    commands = (*application.COMMANDS, "audit", "dead-letters", "incidents", "remediation")
     assert {"report", "scan"} < set(commands)
     assert all(f" {command} " in done.stdout for command in commands)
 
@@ -149,14 +152,28 @@ def test_a_closed_stream_causes_no_traceback(tmp_path, words, stream):
     assert done.returncode == (0 if stream == "1>" else 2)
 
 
-def test_an_interruption_has_its_own_exit_code(monkeypatch):
-    def interrupted():
-        raise KeyboardInterrupt
+def test_ctrl_c_in_a_command_has_its_own_exit_code(tmp_path):
+    listing = tmp_path / "listing"
+    os.mkfifo(listing)
+    command = [*MODULE, "scan", "--from", str(listing)]
+    # The writing end opens once the command reads, which waits from then on.
+    with subprocess.Popen(command, env=ENVIRONMENT, **PIPES) as process, listing.open("wb"):
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
 
-    monkeypatch.setattr(console, "app", interrupted)
-    with pytest.raises(SystemExit) as ended:
-        console.main()
-    assert ended.value.code == 130
+    assert (process.returncode, output, errors) == (130, b"", b"")
+
+
+def test_ctrl_c_during_the_imports_ends_without_a_traceback(tmp_path):
+    module = [sys.executable, "-X", "importtime", *MODULE[1:]]
+    with subprocess.Popen([*module, "scan", "--from", "-"], cwd=tmp_path, env=ENVIRONMENT, **PIPES) as process:
+        lines: Any = process.stderr
+        next(line for line in lines if b"rotation_guard.domain.control_characters" in line)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, output) == (130, b"")
+    assert all(line.startswith(b"import time:") for line in errors.splitlines())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")

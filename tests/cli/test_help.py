@@ -8,15 +8,14 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from rotation_guard.cli import __main__ as console
-from rotation_guard.cli import errors, identity
+from rotation_guard.cli import application, errors, identity
 from rotation_guard.cli.commands import audit, dead_letters, incidents, remediation
 from rotation_guard.cli.formats import Format
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
 from rotation_guard.domain.remediation.incidents import Outcome
 
 COMMANDS = {
-    **{(name,): command for name, command in console.COMMANDS.items()},
+    **{(name,): command for name, command in application.COMMANDS.items()},
     **{("audit", name): command for name, command in audit.COMMANDS.items()},
     **{("incidents", name): command for name, command in incidents.COMMANDS.items()},
     **{("dead-letters", name): command for name, command in dead_letters.COMMANDS.items()},
@@ -34,7 +33,7 @@ def help_text(run, *words):
 
 def parse(words):
     """Parse the words of a command line as the program does, without running the command."""
-    context: Any = get_command(console.app).make_context("rotation-guard", list(words))
+    context: Any = get_command(application.app).make_context("rotation-guard", list(words))
     while hasattr(context.command, "resolve_command"):
         remaining = [*context._protected_args, *context.args]
         name, command, rest = context.command.resolve_command(context, remaining)
@@ -61,7 +60,7 @@ def test_every_example_is_a_valid_command(words, example):
 
 
 def test_an_example_with_an_unknown_option_would_be_noticed():
-    with pytest.raises(console._TyperUsageError):
+    with pytest.raises(application._TyperUsageError):
         parse(["report", "--quux"])
 
 
@@ -131,7 +130,7 @@ def test_a_shell_completes_commands_options_and_choices(line, expected):
         "COMP_CWORD": str(len(words) - 1),
     }
 
-    result = CliRunner().invoke(console.app, [], prog_name="rotation-guard", env=environment)
+    result = CliRunner().invoke(application.app, [], prog_name="rotation-guard", env=environment)
 
     assert expected in result.stdout.split()
 

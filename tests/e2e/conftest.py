@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from local.deploy import deployment
 from local.waiting import eventually
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 
 REAL_TIME = 1.0
 """The workflow waits in real time, so that its incidents are still open when tests read them."""

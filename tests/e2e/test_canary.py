@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from local.deploy.deployment import RunningStack
 from local.waiting import eventually
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 
 from .test_alarms import find_composite_alarm, wait_for_alarm, wait_until_ok
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from local.deploy.deployment import RunningStack
 from local.waiting import eventually
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 
 from .test_alarms import break_trail_writer
 

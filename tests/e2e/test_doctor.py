@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from local.waiting import eventually
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 from rotation_guard.domain.canary import CANARY
 
 from .test_canary import put_canary

@@ -20,7 +20,7 @@ from local.deploy.stacks import Stack
 from local.emulator import api
 from local.emulator.process import ACCOUNT_ID, Emulator, describe_accounts
 from local.waiting import eventually
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 from tests.receivers.server import Receivers, serve
 
 REGION, ORGANIZATION = "eu-west-1", "o-a1b2c3d4e5"

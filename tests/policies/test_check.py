@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -275,6 +277,18 @@ def test_a_preview_without_unchanged_resources_skips_stack_rules(run_check):
     assert [complaint["policy"] for complaint in json.loads(result.out)["complaints"]] == ["queue-keeps-messages"]
     assert "--show-sames" in result.err
     assert "11 unchanged resources" in result.err
+
+
+def test_ctrl_c_ends_the_check_without_a_traceback(tmp_path):
+    file = tmp_path / "stack.json"
+    os.mkfifo(file)
+    command = [sys.executable, "-m", "policies.check", str(file)]
+    # The writing end opens once the check reads, which waits from then on.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as process, file.open("wb"):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (-signal.SIGINT, b"")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from rotation_guard.cli.__main__ import build_app
+from rotation_guard.cli.application import build_app
 from rotation_guard.domain.remediation.decisions import RULES, Action
 from tests.handlers.aws_commands import check_command
 from tests.handlers.remediation.transitions import (

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from local.demo import portfolio
-from rotation_guard.cli.__main__ import app
+from rotation_guard.cli.application import app
 from tests.e2e.remediation.estate import ACCOUNT, PROBED, REGION
 
 ESCALATED = ["opened", "escalated", "escalated"]
