@@ -241,13 +241,15 @@ def canary(bus_arn: str, dead_letters_arn: str, key_arn: str | None) -> list[Sta
     ]
 
 
-def scheduled_report(status_arn: str, runs_arn: str, bucket_arn: str, topic_arn: str) -> list[Statement]:
-    """Reads the status of secrets and the runs of audits, adds reports to the bucket, and notifies the topic.
+def scheduled_report(
+    status_arn: str, runs_arn: str, incidents_arn: str | None, bucket_arn: str, topic_arn: str
+) -> list[Statement]:
+    """Reads the status of secrets, runs of audits and incidents, adds reports to the bucket, and notifies the topic.
 
     It can neither read, replace nor delete what is in the bucket.
     """
     return [
-        allow("dynamodb:Scan", status_arn),
+        allow("dynamodb:Scan", [status_arn, incidents_arn] if incidents_arn else status_arn),
         allow("dynamodb:Query", runs_arn),
         allow("s3:PutObject", f"{bucket_arn}/{PREFIX}*"),
         allow("sns:Publish", topic_arn),

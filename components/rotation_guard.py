@@ -385,6 +385,8 @@ class RotationGuard(pulumi.ComponentResource):
                     **status_table,
                     "runs_table_name": audit.runs_table_name,
                     "runs_table_arn": audit.runs_table_arn,
+                    "incidents_table_name": remediation.incidents_table_name,
+                    "incidents_table_arn": remediation.incidents_table_arn,
                     "reports_topic_arn": notifications.reports_topic_arn,
                     "runtime": runtime,
                 },

@@ -43,6 +43,8 @@ FILES, FILE_BYTES_A_SECRET = 2, 650
 """Of a report: its page is compressed, its CSV is not. `make bench` measures the size of both."""
 EVENTS_AN_INCIDENT = 3
 """Opened, retried or escalated, and its end."""
+INCIDENT_BYTES = 5_000
+"""A row of 2 to 10 KB (docs/reports.md)."""
 
 HEADS = ("setting", "what it costs", "about, per month")
 
@@ -53,8 +55,8 @@ def list_costs(alarms: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
     counted = {name: f"{count} alarms at ${ALARM:.2f}" for name, count in alarms.items()}
     yield (
         "`reportSchedule`",
-        f"{counted['reportSchedule']}, a report every day that is kept for {HISTORY_DAYS} days: reads of the status, "
-        "the function, and files in S3",
+        f"{counted['reportSchedule']}, a report every day that is kept for {HISTORY_DAYS} days: reads of the status "
+        f"and of {_group(ROTATIONS)} incidents a month, the function, and files in S3",
         f"${prices['reportSchedule'] + cost_of_reports():.2f}",
     )
     yield (
@@ -79,9 +81,10 @@ def list_costs(alarms: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
 def cost_of_reports() -> float:
     """US dollars for a report every day."""
     reads = SECRETS * 0.5 * item_bytes(to_item(status_rows()[-1])) / READ_BYTES * READ_UNIT
+    incidents = ROTATIONS * HISTORY_DAYS / DAYS * 0.5 * INCIDENT_BYTES / READ_BYTES * READ_UNIT
     function = INVOCATION + REPORT_SECONDS * REPORT_GIGABYTES * LAMBDA_GIGABYTE_SECOND
     stored = HISTORY_DAYS * SECRETS * FILE_BYTES_A_SECRET / 1e9 * STORED_FILE_GIGABYTE
-    return DAYS * (reads + function + FILES * STORED_FILE) + stored
+    return DAYS * (reads + incidents + function + FILES * STORED_FILE) + stored
 
 
 def count_findings() -> float:

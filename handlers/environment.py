@@ -196,6 +196,8 @@ class ScheduledReportSettings(_FromEnvironment):
 
     status_table_name: str
     runs_table_name: str
+    incidents_table_name: str
+    """Where incidents are; empty where there are none."""
     reports_bucket_name: str
     reports_topic_arn: str
     product_version: str

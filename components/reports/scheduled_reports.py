@@ -39,6 +39,10 @@ class ScheduledReportsArgs(TypedDict):
     """The table of the runs of a RotationAudit."""
     runs_table_arn: pulumi.Input[str]
     """The same table."""
+    incidents_table_name: NotRequired[pulumi.Input[str]]
+    """Where incidents are, which the page shows; it has none unless given."""
+    incidents_table_arn: NotRequired[pulumi.Input[str]]
+    """The same table; given with its name."""
     reports_topic_arn: pulumi.Input[str]
     """Topic of the headlines."""
     runtime: NotRequired[RuntimeArgs]
@@ -69,6 +73,10 @@ class ScheduledReportsArgs(TypedDict):
     # end settings
 
 
+_TOGETHER = (("incidents_table_name", "incidents_table_arn"),)
+"""Arguments that are given together."""
+
+
 class ScheduledReports(pulumi.ComponentResource):
     """A private, versioned and encrypted bucket of reports, and the schedule that adds one to it.
 
@@ -92,7 +100,7 @@ class ScheduledReports(pulumi.ComponentResource):
     """The same queue, for alarms."""
 
     def __init__(self, name: str, args: ScheduledReportsArgs, opts: ResourceOptions | None = None) -> None:
-        args = read_args(args, ScheduledReportsArgs, "ScheduledReports", name)
+        args = read_args(args, ScheduledReportsArgs, "ScheduledReports", name, together=_TOGETHER)
         expression = value_of(args, "report_schedule")
         if not expression:
             raise InvalidSettings(["report_schedule must be given to store reports, got nothing"])
@@ -112,12 +120,14 @@ class ScheduledReports(pulumi.ComponentResource):
                     iam_policies.scheduled_report,
                     args["status_table_arn"],
                     args["runs_table_arn"],
+                    args.get("incidents_table_arn"),
                     bucket.arn,
                     args["reports_topic_arn"],
                 ),
                 "environment": {
                     "STATUS_TABLE_NAME": args["status_table_name"],
                     "RUNS_TABLE_NAME": args["runs_table_name"],
+                    "INCIDENTS_TABLE_NAME": args.get("incidents_table_name", ""),
                     "REPORTS_BUCKET_NAME": bucket.bucket,
                     "REPORTS_TOPIC_ARN": args["reports_topic_arn"],
                     "PRODUCT_VERSION": VERSION,

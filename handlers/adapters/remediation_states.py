@@ -1,6 +1,6 @@
 """Remediation states of secrets, in the Incidents table."""
 
-from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.remediation.remediation_state import RemediationState, build_key
 
 from .clients import client
 from .items import from_item, to_item
@@ -19,7 +19,7 @@ class RemediationStates:
     def read(self, secret_arn: str) -> RemediationState:
         """Read the state of this secret."""
         response = client("dynamodb").get_item(
-            TableName=self._table_name, Key=to_item(_key(secret_arn)), ConsistentRead=True
+            TableName=self._table_name, Key=to_item(build_key(secret_arn)), ConsistentRead=True
         )
         return RemediationState.from_row(secret_arn, from_item(response.get("Item", {})))
 
@@ -28,15 +28,11 @@ class RemediationStates:
         for name in ("succeeded_at", *(["verified_at"] if is_verified else [])):
             update_row(
                 self._table_name,
-                to_item(_key(secret_arn)),
+                to_item(build_key(secret_arn)),
                 {name: at},
                 condition=f"attribute_not_exists(#{name}) OR #{name} < :{name}",
             )
 
     def suspend(self, secret_arn: str, at: str) -> None:
         """Suspend repairs of this secret."""
-        update_row(self._table_name, to_item(_key(secret_arn)), {"orphaned_at": at})
-
-
-def _key(secret_arn: str) -> dict[str, str]:
-    return {"secret_arn": f"secret#{secret_arn}", "opened_at": "standing"}
+        update_row(self._table_name, to_item(build_key(secret_arn)), {"orphaned_at": at})

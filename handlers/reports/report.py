@@ -18,17 +18,25 @@ from rotation_guard.domain.control_characters import serialize_log_record
 from rotation_guard.domain.csv_format import render_csv
 from rotation_guard.domain.timestamps import read_scheduled_time
 from rotation_guard.html_report.audit_page import build_audit_page
+from rotation_guard.html_report.incidents import PageIncidents, build_incidents
 from rotation_guard.html_report.render import render_page
-from rotation_guard.html_report.trend import list_weeks
+from rotation_guard.html_report.trend import first_month, list_weeks
 
-from ..adapters import audit_runs, audit_tables, clients, report_bucket, topics
+from ..adapters import audit_runs, audit_tables, clients, incident_history, report_bucket, topics
 from ..adapters.audit_runs import AuditRuns
 from ..adapters.audit_tables import StatusTable
+from ..adapters.incident_history import IncidentHistory
 from ..adapters.report_bucket import ReportBucket
 from ..adapters.topics import Topic
 from ..environment import ScheduledReportSettings
 
-ACTIONS = audit_tables.READING_ACTIONS | audit_runs.READING_ACTIONS | report_bucket.ACTIONS | topics.ACTIONS
+ACTIONS = (
+    audit_tables.READING_ACTIONS
+    | audit_runs.READING_ACTIONS
+    | incident_history.READING_ACTIONS
+    | report_bucket.ACTIONS
+    | topics.ACTIONS
+)
 MOST_SECRETS_OF_PAGE = 50_000
 """A page of more would not fit into the function's memory, and no browser shows it well."""
 HTML, CSV = "html", "csv"
@@ -56,7 +64,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     extensions, notes = [CSV], [_explain_missing_page(report)]
     if len(report.rows) <= MOST_SECRETS_OF_PAGE:
         extensions, notes = [HTML, CSV], []
-        _store_page(report, runs, bucket)
+        incidents = _read_incidents(settings.incidents_table_name, now)
+        _store_page(report, runs, incidents, bucket)
     _store_csv(report, bucket)
     Topic(settings.reports_topic_arn).publish_report(build_notice(report, extensions, notes))
     keys = [report.name(extension) for extension in extensions]
@@ -64,9 +73,16 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     return {"headline": report.headline, "keys": keys}
 
 
-def _store_page(report: StoredReport, runs: AuditRuns, bucket: ReportBucket) -> None:
+def _read_incidents(table_name: str, now: datetime) -> PageIncidents | None:
+    if not table_name:
+        return None
+    records, states = IncidentHistory(table_name).read_since(first_month(now))
+    return build_incidents(records, states, now, now)
+
+
+def _store_page(report: StoredReport, runs: AuditRuns, incidents: PageIncidents | None, bucket: ReportBucket) -> None:
     weekly = (runs.find_last_complete(*week) for week in list_weeks(report.generated_at))
-    page = build_audit_page(report, [run for run in weekly if run is not None])
+    page = build_audit_page(report, [run for run in weekly if run is not None], incidents)
     _store(bucket, report.name(HTML), render_page(page).encode(), HTML)
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.remediation.incidents import CLOSED, OPEN
-from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.remediation.incident_scan import INCIDENT_PREFIX, find_since, read_state, separate
+from rotation_guard.domain.remediation.incidents import OPEN
+from rotation_guard.domain.remediation.remediation_state import KEY_PREFIX, RemediationState, build_key
 from rotation_guard.domain.timestamps import to_iso
 
 from .deployment import Deployment
@@ -14,8 +15,6 @@ from .dynamodb import ConditionFailed, DynamoDB, Record
 
 _INCIDENTS_PER_PAGE = 25
 """Incidents of one secret in one page: the newest is usually the one that is needed."""
-_INCIDENT_PREFIX, _STATE_PREFIX = "arn:", "secret#"
-"""How the key of an incident begins, and that of a secret's remediation state; other rows are bookkeeping."""
 
 
 class IncidentTable:
@@ -33,27 +32,7 @@ class IncidentTable:
 
         All incidents if `since` is None.
         """
-        rows = self._scan(
-            "(begins_with(secret_arn, :incident) "
-            "AND (#state <> :closed OR opened_at >= :since OR closed_at >= :since OR resolved_at >= :since)) "
-            "OR begins_with(secret_arn, :secret)",
-            {
-                ":incident": _INCIDENT_PREFIX,
-                ":closed": CLOSED,
-                ":since": to_iso(since) if since else "0",
-                ":secret": _STATE_PREFIX,
-            },
-            {"#state": "state"},
-        )
-        incidents: list[Record] = []
-        states: dict[str, RemediationState] = {}
-        for row in rows:
-            if row["secret_arn"].startswith(_STATE_PREFIX):
-                state = _remediation_state(row)
-                states[state.secret_arn] = state
-            else:
-                incidents.append(row)
-        return incidents, states
+        return separate(self._scan(*find_since(since)))
 
     def incidents_of(self, secret_arn: str) -> Iterator[Record]:
         """The incidents of one secret, newest first; a page is read only when it is needed."""
@@ -71,24 +50,22 @@ class IncidentTable:
         """The secrets that had this name when they had an incident: several if it was deleted and created again."""
         rows = self._scan(
             "begins_with(secret_arn, :incident) AND secret_name = :name",
-            {":incident": _INCIDENT_PREFIX, ":name": secret_name},
+            {":incident": INCIDENT_PREFIX, ":name": secret_name},
         )
         return sorted({row["secret_arn"] for row in rows})
 
     def remediation_state(self, secret_arn: str) -> RemediationState:
         """The remediation state of one secret."""
         response = self._dynamodb.call(
-            self._name, "get_item", TableName=self._name, Key=_to_item(_state_key(secret_arn)), ConsistentRead=True
+            self._name, "get_item", TableName=self._name, Key=_to_item(build_key(secret_arn)), ConsistentRead=True
         )
         texts = {name: value.get("S", "") for name, value in response.get("Item", {}).items()}
-        return _remediation_state({**texts, "secret_arn": f"{_STATE_PREFIX}{secret_arn}"})
+        return read_state({**texts, "secret_arn": f"{KEY_PREFIX}{secret_arn}"})
 
     def suspended_states(self) -> list[RemediationState]:
         """The states of the secrets whose repairs are suspended, the longest suspended first."""
-        rows = self._scan(
-            "begins_with(secret_arn, :secret) AND attribute_exists(orphaned_at)", {":secret": _STATE_PREFIX}
-        )
-        states = [state for row in rows if (state := _remediation_state(row)).is_suspended]
+        rows = self._scan("begins_with(secret_arn, :secret) AND attribute_exists(orphaned_at)", {":secret": KEY_PREFIX})
+        states = [state for row in rows if (state := read_state(row)).is_suspended]
         return sorted(states, key=lambda state: (state.suspended_at, state.secret_arn))
 
     def release(self, state: RemediationState, now: datetime, caller_arn: str, reason: str) -> RemediationState:
@@ -109,7 +86,7 @@ class IncidentTable:
                 ConditionExpression="attribute_exists(secret_arn)",
             )
         self._update(
-            _state_key(state.secret_arn),
+            build_key(state.secret_arn),
             "SET released_at = :at, released_by = :by, release_reason = :why",
             _to_item({":at": at, ":by": caller_arn, ":why": reason}),
         )
@@ -164,14 +141,6 @@ class IncidentTable:
             ExpressionAttributeValues=_to_item(values),
             **({"ExpressionAttributeNames": dict(names)} if names else {}),
         )
-
-
-def _remediation_state(row: Record) -> RemediationState:
-    return RemediationState.from_row(row["secret_arn"].removeprefix(_STATE_PREFIX), row)
-
-
-def _state_key(secret_arn: str) -> dict[str, str]:
-    return {"secret_arn": f"{_STATE_PREFIX}{secret_arn}", "opened_at": "standing"}
 
 
 def _to_item(values: Mapping[str, str]) -> dict[str, Any]:

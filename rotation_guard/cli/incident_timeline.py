@@ -7,15 +7,16 @@ from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 from rotation_guard.domain.remediation import notification_payload
+from rotation_guard.domain.remediation.incident_rows import IncidentRow, to_json
 from rotation_guard.domain.remediation.incidents import OPEN, RECOVERIES
 from rotation_guard.domain.remediation.links import build_execution_link, build_runbook_link, build_secret_link
 from rotation_guard.domain.remediation.next_steps import format_next_steps
 from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.remediation.timeline import describe_entry, format_details, format_evidence, list_entries
 
 from .deployment import Deployment
 from .dynamodb import Record
 from .incident_report import (
-    IncidentRow,
     describe_acknowledgement,
     describe_overdue,
     format_second,
@@ -23,17 +24,12 @@ from .incident_report import (
     headline,
     report_body,
     style,
-    to_json,
 )
 from .log_groups import EXECUTION, ROTATION_FUNCTION, build_log_links
 from .report import Records, Report, row_records
 from .terminal import PLAIN, Column, Row
 
 COLUMNS = ("at", "action", "outcome", "reason", "evidence", "details")
-_SUBJECT_FIELDS = ("turn", "number", "target")
-"""The fields that say which notification, retry or dependent an action is about."""
-_ENTRY_FIELDS = ("at", "action", "outcome", "reason", "evidence")
-_LABELS = {"current": "AWSCURRENT", "pending": "AWSPENDING", "previous": "AWSPREVIOUS"}
 _TABLE_COLUMNS = (Column("WHEN, UTC"), Column("WHAT"), Column("OUTCOME"))
 _LINK_LABELS = {
     "execution": "Execution",
@@ -169,58 +165,13 @@ def _facts(row: IncidentRow, record: Record, state: RemediationState, secret: Na
     if recorded_labels and recorded_labels != labels:
         yield "Labels at the last check", _format_labels(recorded_labels)
     if record.get("evidence"):
-        yield "Probe", _format_evidence(record["evidence"])
+        yield "Probe", format_evidence(record["evidence"])
     if record.get("moved"):
         moved = record["moved"]
         yield "Moved", f"{moved.get('how')} from {moved.get('from')} to {moved.get('to')}, {moved.get('outcome')}"
     for restart in record.get("restarts") or ():
         why = f": {restart['why']}" if restart.get("why") else ""
         yield "Restart", f"{restart.get('target')}, {restart.get('state')}{why}"
-
-
-def list_entries(record: Record) -> Iterator[dict[str, Any]]:
-    """What happened, in order; an action is as it was recorded."""
-    failed_at, opened_at, closed_at = record.get("occurred_at"), record["opened_at"], record.get("closed_at")
-    kind = record.get("event_type") or "An event"
-    if failed_at:
-        yield _entry({"at": failed_at, "action": kind, "outcome": record.get("failed_step")})
-    yield _entry({"at": opened_at, "action": "open"})
-    outcome = record.get("resolved_outcome") or record.get("outcome")
-    closing = {"at": closed_at, "action": "close", "outcome": outcome, "reason": record.get("reason")}
-    actions: list[Record] = [*(record.get("actions") or ())]
-    if resolved_at := record.get("resolved_at"):
-        resolving = {"at": resolved_at, "action": "resolve", "outcome": "resolved"}
-        actions.insert(
-            _position(actions, resolved_at),
-            {**resolving, "reason": f"A new value is in use ({record.get('resolved_by')})."},
-        )
-    if closed_at:
-        actions.insert(_position(actions, closed_at), closing)
-    yield from map(_entry, actions)
-
-
-def _entry(action: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(_ENTRY_FIELDS[:-1]), **action}
-
-
-def _position(actions: Sequence[Record], ended_at: str) -> int:
-    """Where the end of the incident belongs among its actions."""
-    return next((index for index, action in enumerate(actions) if _comes_after(action, ended_at)), len(actions))
-
-
-def _comes_after(action: Mapping[str, Any], ended_at: str) -> bool:
-    """Whether an action came after the end: within the same second, only a notification does."""
-    at, end = action.get("at", "")[:19], ended_at[:19]
-    return at > end or (at == end and action.get("action") == "notify")
-
-
-def describe_entry(entry: Mapping[str, Any]) -> tuple[str, str, str]:
-    """An entry in words: what was done, its outcome, and its reason, evidence and details."""
-    subject = " ".join(str(entry[name]) for name in _SUBJECT_FIELDS if entry.get(name) is not None)
-    evidence, details = _format_evidence(entry.get("evidence")), _details(entry, (*_ENTRY_FIELDS, *_SUBJECT_FIELDS))
-    notes = [entry["reason"], evidence and f"Evidence: {evidence}", details and f"({details})"]
-    what, outcome = f"{entry['action']} {subject}".rstrip(), str(entry["outcome"] or "")
-    return what, outcome, " ".join(text for text in notes if text)
 
 
 def _table_row(entry: Mapping[str, Any], row: IncidentRow) -> Row:
@@ -231,21 +182,7 @@ def _table_row(entry: Mapping[str, Any], row: IncidentRow) -> Row:
 
 def _csv_cells(entry: Mapping[str, Any]) -> Sequence[Any]:
     fields = (entry["at"], entry["action"], entry["outcome"], entry["reason"])
-    return (*fields, _format_evidence(entry.get("evidence")), _details(entry, _ENTRY_FIELDS))
-
-
-def _format_evidence(evidence: Mapping[str, Any] | None) -> str:
-    """A probe's result for each version, in sentences; empty without a probe."""
-    if not evidence:
-        return ""
-    results = ", ".join(f"{label} {evidence[name]}" for name, label in _LABELS.items() if evidence.get(name))
-    return " ".join([f"{results}.", *(str(note) for note in evidence.get("notes") or ())])
-
-
-def _details(entry: Mapping[str, Any], shown: Sequence[str]) -> str:
-    """The other fields of an entry, in words."""
-    rest = {name: value for name, value in entry.items() if name not in shown and value not in (None, "", [], {})}
-    return ", ".join(f"{name} {value}" for name, value in rest.items())
+    return (*fields, format_evidence(entry.get("evidence")), format_details(entry))
 
 
 def _format_labels(versions: Mapping[str, Sequence[str]]) -> str:

@@ -1,26 +1,22 @@
 """The HTML page of a report: the secrets of an answer, and what thirteen months of runs and incidents say."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.audit.secret_totals import tally_rows
-from rotation_guard.domain.remediation.incidents import RECOVERIES
 from rotation_guard.domain.wording import capitalize_first
 from rotation_guard.html_report.facts import describe_run, list_register, list_settings
-from rotation_guard.html_report.page import Incident, ReportPage, Run, TimelineEntry
+from rotation_guard.html_report.incidents import build_incidents, read_time
+from rotation_guard.html_report.page import Incident, ReportPage, Run
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
 
 from .deployment import Deployment
-from .dynamodb import Record
 from .errors import CommandError
 from .hub_reading import is_hub
 from .identity import product_version
-from .incident_report import IncidentRow, from_records
 from .incident_table import IncidentTable
-from .incident_timeline import describe_entry, list_entries
-from .parsing import parse_timestamp
 from .provenance import describe_subject, list_provenance
 from .secret_answer import SecretAnswer
 from .tables import AuditTables
@@ -60,7 +56,7 @@ def _read_history(deployment: Deployment, at: datetime, now: datetime) -> PageHi
     unreadable: list[str] = []
     notes: list[str] = []
     runs: list[Run] = []
-    incidents: list[Incident] | None = None
+    incidents: Sequence[Incident] | None = None
     try:
         runs = choose_weekly(_read_runs(AuditTables(deployment), deployment.name, at), at)
     except CommandError as error:
@@ -70,10 +66,8 @@ def _read_history(deployment: Deployment, at: datetime, now: datetime) -> PageHi
         return PageHistory(runs, None, notes, unreadable)
     try:
         records, states = IncidentTable(deployment).incidents_since(first_month(at))
-        incidents = list(_build_incidents(from_records(records, states, now), records, at))
-        if invalid := sum(_time(record["opened_at"]) is None for record in records):
-            are, its = ("incident is", "its") if invalid == 1 else ("incidents are", "their")
-            notes.append(f"{invalid} {are} left out, because the time of {its} opening is invalid.")
+        incidents, left_out = build_incidents(records, states, at, now)
+        notes.extend(left_out)
     except CommandError as error:
         unreadable.append(f"The incidents are missing. {error}")
     return PageHistory(runs, incidents, notes, unreadable)
@@ -107,31 +101,9 @@ def _read_runs(tables: AuditTables, name: str, at: datetime) -> Iterator[Run]:
     records = tables.last_complete_runs(list_weeks(at))
     manual = (run for run in tables.manual_runs(first_month(at), at) if run.get("complete") and run.get("finished_at"))
     for record in (*records, *manual):
-        started_at = _time(record.get("started_at"))
+        started_at = read_time(record.get("started_at"))
         if started_at is not None:
             yield Run(started_at, *(record.get(name, 0) for name in ("checked", "flagged", "unknown")), deployment=name)
-
-
-def _build_incidents(rows: Iterable[IncidentRow], records: Sequence[Record], at: datetime) -> Iterator[Incident]:
-    by_key = {(record["secret_arn"], record["opened_at"]): record for record in records}
-    for row in rows:
-        record, opened_at = by_key[row.secret_arn, row.opened_at], _time(row.opened_at)
-        if opened_at is None or opened_at > at:
-            continue
-        closed_at = _time(row.closed_at)
-        has_recovered = row.is_closed and row.outcome in RECOVERIES
-        yield Incident(
-            secret_name=row.secret_name,
-            secret_arn=row.secret_arn,
-            opened_at=opened_at,
-            status=row.status,
-            attention=row.attention,
-            closed_at=closed_at,
-            recovered_at=_time(record.get("resolved_at")) or (closed_at if has_recovered else None),
-            failed_step=row.failed_step or "",
-            reason=row.reason or "",
-            entries=[TimelineEntry(_time(entry["at"]), *describe_entry(entry)) for entry in list_entries(record)],
-        )
 
 
 def _list_facts(answer: SecretAnswer) -> Iterator[tuple[str, str]]:
@@ -156,13 +128,3 @@ def _filters(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"Filter: {name.replace('_', ' ')}", text
     if not chosen:
         yield "Filters", "none: all secrets"
-
-
-def _time(text: object) -> datetime | None:
-    """A time of a table; None if it is missing or invalid."""
-    if not text:
-        return None
-    try:
-        return parse_timestamp(text)
-    except ValueError:
-        return None

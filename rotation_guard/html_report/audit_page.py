@@ -1,4 +1,4 @@
-"""The page of a stored report: its secrets, and what the runs of thirteen months say."""
+"""The page of a stored report: its secrets, and what thirteen months of runs and incidents say."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,15 +8,19 @@ from rotation_guard.domain.audit.stored_report import StoredReport
 from rotation_guard.domain.timestamps import parse_timestamp
 
 from .facts import describe_run, list_register, list_settings
+from .incidents import PageIncidents
 from .page import ReportPage, Run
 
-NO_INCIDENTS = (
-    "Incidents are not in a report that is stored on a schedule: rotation-guard report --format html has them."
-)
+NO_INCIDENTS = "This report was stored without a table of incidents, so it contains none."
 
 
-def build_audit_page(report: StoredReport, runs: Iterable[Mapping[str, Any]]) -> ReportPage:
-    """The page of this report; `runs` are the rows of complete runs in any order."""
+def build_audit_page(
+    report: StoredReport, runs: Iterable[Mapping[str, Any]], incidents: PageIncidents | None
+) -> ReportPage:
+    """The page of this report; `runs` are the rows of complete runs in any order.
+
+    Without incidents, as where no table has any, it says so.
+    """
     return ReportPage(
         subject=f"account {report.account}, {report.region}",
         headline=f"{report.headline}.",
@@ -29,8 +33,8 @@ def build_audit_page(report: StoredReport, runs: Iterable[Mapping[str, Any]]) ->
         warnings=report.history.warnings(),
         exemptions=list_register(report.rows, report.generated_at),
         runs=[_build_run(run) for run in runs],
-        incidents=None,
-        notes=[NO_INCIDENTS],
+        incidents=incidents.incidents if incidents else None,
+        notes=incidents.notes if incidents else [NO_INCIDENTS],
     )
 
 

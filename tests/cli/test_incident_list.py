@@ -8,8 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from rotation_guard.cli import provenance
-from rotation_guard.cli.incident_report import COLUMNS, SUSPENDED_COLUMNS
+from rotation_guard.cli.incident_report import SUSPENDED_COLUMNS
 from rotation_guard.cli.incident_timeline import COLUMNS as TIMELINE_COLUMNS
+from rotation_guard.domain.remediation.incident_rows import COLUMNS
 from rotation_guard.domain.remediation.incidents import Outcome
 from tests.paths import ROOT
 

@@ -1,4 +1,4 @@
-"""The command line imports the domain, the HTML report and four packages, so `pip install` needs no others."""
+"""The command line imports what the package shares and four other packages, so `pip install` needs no others."""
 
 import ast
 import sys
@@ -11,7 +11,8 @@ from tests.paths import ROOT
 
 CLI = ROOT / "rotation_guard" / "cli"
 FILES = sorted(CLI.rglob("*.py"))
-DOMAIN, HTML_REPORT = "rotation_guard.domain", "rotation_guard.html_report"
+DOMAIN = "rotation_guard.domain"
+SHARED = (DOMAIN, "rotation_guard.html_report", "rotation_guard.interruptions")
 PACKAGES = {"boto3", "botocore", "rich", "typer"}
 
 
@@ -31,10 +32,10 @@ def violation(module: str, depth: int = 0) -> str | None:
     dots = len(module) - len(module.lstrip("."))
     if dots:
         return "leaves the package by a relative import" if dots > depth + 1 else None
-    if any(module.startswith(f"{package}.") or module == package for package in (DOMAIN, HTML_REPORT)):
+    if any(module.startswith(f"{package}.") or module == package for package in SHARED):
         return None
     top = module.partition(".")[0]
-    return None if top in PACKAGES or top in sys.stdlib_module_names else "is not in the domain"
+    return None if top in PACKAGES or top in sys.stdlib_module_names else "is not shared"
 
 
 def depth_of(path: Path) -> int:
@@ -43,7 +44,7 @@ def depth_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(CLI)) for path in FILES])
-def test_the_command_line_imports_only_the_domain_and_its_dependencies(path):
+def test_the_command_line_imports_only_what_is_shared_and_its_dependencies(path):
     modules = imported_modules(path.read_text())
     violations = {module: reason for module in modules if (reason := violation(module, depth_of(path)))}
 

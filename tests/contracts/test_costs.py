@@ -64,9 +64,11 @@ def test_settings_that_are_off_by_default_cost_their_alarms_and_what_they_do(opt
 
     assert {name: round(cost - without[name], 2) for name, cost in paid.items()} == dict.fromkeys(without, 1.0)
     assert without["`canarySchedule`"] == 0.30
-    # A daily report: 10 s of 1.73 GB on arm64 and two files of $0.005 per 1 000, 0.26 GB of them after 400 days.
+    # A daily report: 10 s of 1.73 GB on arm64 and two files of $0.005 per 1 000, 0.26 GB of them after 400 days; and
+    # reads of 1 000 incidents of 5 KB a month for 400 days, 8 KB for a unit of $0.125 a million.
     days, gigabyte_second = 730 / 24, 0.0000133334
-    daily = days * (10 * 1.73 * gigabyte_second + 2 * 0.005 / 1000) + 0.26 * 0.023
+    incidents = 1000 * 400 / days * 5000 / 8192 * 0.125 / 1_000_000
+    daily = days * (10 * 1.73 * gigabyte_second + 2 * 0.005 / 1000 + incidents) + 0.26 * 0.023
     assert optional_costs.cost_of_reports() == pytest.approx(daily, abs=0.005)
     # One secret in twenty every day; three changes of each a month, each told three days in a row.
     imports = 1000 * (0.05 * days + 3 * 3)

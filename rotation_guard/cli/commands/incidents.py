@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rotation_guard.domain.remediation.incident_rows import from_record, from_records
 from rotation_guard.domain.remediation.incidents import Outcome
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.timestamps import to_iso
@@ -21,8 +22,6 @@ from ..incident_report import (
     build_incident_list,
     build_suspended_list,
     format_second,
-    from_record,
-    from_records,
 )
 from ..incident_table import IncidentTable
 from ..incident_timeline import NamedSecret, build_incident_report

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+KEY_PREFIX = "secret#"
+"""How the key of a row begins; the ARN of the secret follows."""
+
 
 @dataclass(frozen=True)
 class RemediationState:
@@ -37,3 +40,8 @@ _ATTRIBUTES = {
     "released_at": "released_at",
 }
 """Attribute -> field."""
+
+
+def build_key(secret_arn: str) -> dict[str, str]:
+    """The key of this secret's row in the Incidents table."""
+    return {"secret_arn": f"{KEY_PREFIX}{secret_arn}", "opened_at": "standing"}

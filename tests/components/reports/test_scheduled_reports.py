@@ -102,6 +102,20 @@ def test_the_function_adds_reports_and_can_neither_read_nor_delete_them(make_rep
     assert {"Effect": "Allow", "Action": "sns:Publish", "Resource": TOPIC} in statements
 
 
+def test_the_function_reads_incidents_where_there_are_some(make_reports):
+    arn = f"arn:aws:dynamodb:{AT}:table/incidents"
+    without, given = make_reports(), make_reports(incidents_table_name="incidents", incidents_table_arn=arn)
+
+    for recording, name, tables in (
+        (without, "", ARGS["status_table_arn"]),
+        (given, "incidents", [ARGS["status_table_arn"], arn]),
+    ):
+        [function] = recording.of_type(FUNCTION)
+        statements = recording.named("aws:iam/rolePolicy:RolePolicy", "reports").policy()
+        assert function.inputs["environment"]["variables"]["INCIDENTS_TABLE_NAME"] == name
+        assert {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": tables} in statements
+
+
 def test_the_schedule_sends_the_time_that_it_is_for_and_keeps_what_it_could_not_start(make_reports):
     recording = make_reports(schedule_timezone="Europe/Berlin")
     [schedule] = recording.of_type("aws:scheduler/schedule:Schedule")

@@ -11,6 +11,7 @@ from handlers.reports import report
 from rotation_guard.domain.audit.secret_rows import COLUMNS, PROVENANCE_COLUMNS
 
 BUCKET = "reports-1"
+HOUR = timedelta(hours=1)
 SCHEDULED = {"scheduled_time": "2026-11-30T06:00:00Z"}
 KEY = "reports/2026/11/2026-11-30T06-00-00Z"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
@@ -40,7 +41,7 @@ def status(name, *, over=False, **more):
 @pytest.fixture
 def account(aws, monkeypatch):
     """An account with two secrets, a complete run, a bucket, and a queue that is subscribed to the topic."""
-    aws.create_tables("status", "runs")
+    aws.create_tables("status", "runs", "incidents")
     aws.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.client("s3").meta.region_name}
     )
@@ -124,6 +125,70 @@ def test_the_report_is_stored_as_html_and_csv_and_its_headline_sent(store, read_
     assert body["account"] == "123456789012"
     assert body["text"].startswith("1 of 2 secrets is over its limit;")
     assert f"s3://{BUCKET}/{KEY}.html" in body["text"]
+
+
+def incident(name, opened_ago, **more):
+    """An incident that a retry repaired an hour after its opening, unless something else is given."""
+    now = datetime.now(UTC)
+    opened_at, closed_at = (f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (now - opened_ago, now - opened_ago + HOUR))
+    return {
+        "secret_arn": f"{ARN}{name}-Ab12Cd",
+        "secret_name": name,
+        "opened_at": opened_at,
+        "state": "closed",
+        "outcome": "recovered by retry",
+        "closed_at": closed_at,
+        "failed_step": "testSecret",
+        "event_type": "RotationFailed",
+        "occurred_at": opened_at,
+        "actions": [{"action": "retry", "number": 1, "at": opened_at, "outcome": "accepted"}],
+        **more,
+    }
+
+
+def test_the_page_has_the_incidents_of_thirteen_months(store, account, read_file):
+    rows = [
+        incident("repaired/db", timedelta(days=3)),
+        incident("waiting/db", timedelta(days=2), state="open", outcome=None, closed_at=None, failures=4),
+        incident("ancient/db", timedelta(days=500)),
+        incident("expired/db", timedelta(days=20), expires_at=1),
+        incident("garbled/db", timedelta(days=9)) | {"opened_at": "soon"},
+    ]
+    for row in rows:
+        account.put("incidents", {name: value for name, value in row.items() if value is not None})
+    account.put("incidents", {"secret_arn": "unfinished", "opened_at": "1", "incident_arn": ARN})
+
+    store()
+
+    page = read_file(f"{KEY}.html")
+    assert "repaired/db" in page
+    assert "retry 1" in page
+    assert "waiting/db" in page
+    assert "recovered after 1 h<" in page
+    assert "1 h, of 1 that recovered" in page
+    assert not any(name in page for name in ("ancient/db", "expired/db", "garbled/db", "unfinished"))
+    assert "1 incident is left out, because the time of its opening is invalid." in page
+
+
+def test_a_page_without_a_table_of_incidents_says_so(store, account, read_file, monkeypatch):
+    monkeypatch.setenv("INCIDENTS_TABLE_NAME", "")
+
+    store()
+
+    assert "stored without a table of incidents" in read_file(f"{KEY}.html")
+    assert {request["TableName"] for request in account.requests("Scan")} == {"status"}
+
+
+def test_incidents_that_cannot_be_read_are_no_report_without_incidents(store, account):
+    account.answer(
+        "Scan",
+        lambda request: account.Refusal("AccessDeniedException", 400) if request["TableName"] == "incidents" else None,
+    )
+
+    with pytest.raises(Exception, match="AccessDenied"):
+        store()
+
+    assert account.requests("PutObject") == []
 
 
 def test_a_retry_leaves_the_files_as_they_are_and_notifies_again(store, account, read_file, receive):
