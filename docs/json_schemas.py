@@ -24,12 +24,14 @@ from docs.schema_definitions import (
     record,
     ref,
 )
+from rotation_guard.cli import saved_heads
+from rotation_guard.cli.evidence import manifest
 
 FOLDER = Path(__file__).resolve().parent / "schemas"
 VERSION = 1
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COMPATIBILITY = (
-    "Within a version fields are added, and none is changed or removed. This file is that of its release, which prints "
+    "Within a version fields are added, and none is changed or removed. This file is that of its release, which writes "
     "no other fields than these: a program that reads later releases ignores those that it does not know."
 )
 _HEAD = {
@@ -349,13 +351,65 @@ SCHEMAS: Mapping[str, tuple[str, Schema]] = {
         "`rotation-guard collect`",
         {"anyOf": [ref("collection"), {**list_of(ref("collection")), "minItems": 2}]},
     ),
+    "evidence-manifest": (
+        "`rotation-guard report --evidence`, as `manifest.json`",
+        record(
+            {
+                "format": {"const": manifest.FORMAT},
+                "generated_at": TIME,
+                "as_of": TIME,
+                "product_version": or_null(TEXT),
+                "headline": or_null(TEXT),
+                "parts": list_of(
+                    record({"source": ref("source"), "identity": ref("identity"), "run_id": or_null(TEXT)})
+                ),
+                "unreadable": list_of(TEXT),
+                "files": list_of(
+                    record({"name": TEXT, "sha256": {**TEXT, "pattern": "^[0-9a-f]{64}$"}, "bytes": COUNT})
+                ),
+            }
+        ),
+    ),
+    "saved-heads": (
+        "`rotation-guard verify --save-heads`",
+        record(
+            {
+                "version": {"const": saved_heads.FORMAT_VERSION},
+                "saved_at": TIME,
+                "source": ref("source"),
+                "tables": map_of(
+                    record(
+                        {
+                            "table_name": TEXT,
+                            "heads": map_of(record({"sequence": COUNT, "hash": TEXT, "unlinked": COUNT})),
+                        }
+                    )
+                ),
+            }
+        ),
+    ),
+    "saved-dead-letter": (
+        "`rotation-guard dead-letters discard`, in each line of its file",
+        record(
+            {
+                **MESSAGE,
+                "attributes": map_of(TEXT),
+                "body": TEXT,
+                "discarded_by": TEXT,
+                "discarded_at": TIME,
+                "reason": TEXT,
+            }
+        ),
+    ),
 }
 """By the name of their file: whose output it is, and its shape."""
+_WRITTEN = frozenset({"collection", "evidence-manifest", "saved-heads", "saved-dead-letter"})
+"""What a command writes to a file, whatever its format."""
 
 
 def write_schemas() -> dict[Path, str]:
     """Every file, as it should be."""
-    return {FOLDER / f"{name}.schema.json": _write(*parts) for name, parts in SCHEMAS.items()}
+    return {FOLDER / f"{name}.schema.json": _write(name, *parts) for name, parts in SCHEMAS.items()}
 
 
 def list_rows() -> Iterator[tuple[str, str]]:
@@ -364,14 +418,13 @@ def list_rows() -> Iterator[tuple[str, str]]:
         yield command, f"[{name}.schema.json](schemas/{name}.schema.json)"
 
 
-def _write(command: str, schema: Schema) -> str:
+def _write(name: str, command: str, schema: Schema) -> str:
     names = _find_definitions(schema)
+    content = f"What {command} writes." if name in _WRITTEN else f"What {command} prints with --format json."
     document = {
         "$schema": _DIALECT,
         "title": f"{command.replace('`', '')}, version {VERSION}",
-        "description": f"What {command} prints with --format json. {_COMPATIBILITY}"
-        if "collect" not in command
-        else f"What {command} writes. {_COMPATIBILITY}",
+        "description": f"{content} {_COMPATIBILITY}",
         **schema,
         "$defs": {name: DEFINITIONS[name] for name in DEFINITIONS if name in names},
     }

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from tests.paths import ROOT
 
+from .chained_trail import create_trail
 from .conftest import NOW, entry, tags
 from .portfolio import COMMANDS, FORMULA, LEGAL, STACK
 
@@ -146,11 +147,37 @@ def test_a_directory_of_evidence_is_as_the_schemas_say(portfolio):
 
     assert complaints("report", json.loads((evidence / "report.json").read_text(encoding="utf-8"))) == []
     assert complaints("verify", json.loads((evidence / "verification.json").read_text(encoding="utf-8"))) == []
+    manifest = json.loads((evidence / "manifest.json").read_text(encoding="utf-8"))
+    assert complaints("evidence-manifest", manifest) == []
+    assert_errors_are_noticed("evidence-manifest", manifest)
     answer = parse(portfolio.run("verify", "evidence", "--format", "json"))
     assert complaints("verify-evidence", answer) == []
     assert_errors_are_noticed("verify-evidence", answer)
     (evidence / "report.csv").write_text("changed")
     assert complaints("verify-evidence", parse(portfolio.run("verify", "evidence", "--format", "json"))) == []
+
+
+def test_saved_heads_are_as_the_schema_says(stack, shared_client, run_on_stack, tmp_path):
+    trail = create_trail(stack, shared_client("dynamodb"))
+    trail.record("orders/db")
+    trail.write()
+    run_on_stack("verify", "--save-heads", str(tmp_path / "heads.json"))
+    saved = json.loads((tmp_path / "heads.json").read_text(encoding="utf-8"))
+
+    assert list(saved["tables"]) == ["trail", "incidents"]
+    assert complaints("saved-heads", saved) == []
+    assert_errors_are_noticed("saved-heads", saved)
+
+
+def test_a_dead_letter_that_is_saved_is_as_the_schema_says(dead_letters, run_on_stack, tmp_path):
+    dead_letters.put("undelivered-events", "rule-key-denied")
+    options = ("--queue", "undelivered-events", "--yes", "--reason", "Known.")
+
+    run_on_stack("dead-letters", "discard", *options, "--save", str(tmp_path / "saved.jsonl"))
+
+    [line] = (tmp_path / "saved.jsonl").read_text(encoding="utf-8").splitlines()
+    assert complaints("saved-dead-letter", json.loads(line)) == []
+    assert_errors_are_noticed("saved-dead-letter", json.loads(line))
 
 
 DEAD_LETTERS = [
