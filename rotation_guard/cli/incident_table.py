@@ -7,6 +7,7 @@ from typing import Any
 
 from rotation_guard.domain.remediation.incident_scan import INCIDENT_PREFIX, find_since, read_state, separate
 from rotation_guard.domain.remediation.incidents import OPEN
+from rotation_guard.domain.remediation.recorded_incident import restore_types
 from rotation_guard.domain.remediation.remediation_state import KEY_PREFIX, RemediationState, build_key
 from rotation_guard.domain.timestamps import to_iso
 
@@ -36,7 +37,7 @@ class IncidentTable:
 
     def incidents_of(self, secret_arn: str) -> Iterator[Record]:
         """The incidents of one secret, newest first; a page is read only when it is needed."""
-        return self._dynamodb.pages(
+        rows = self._dynamodb.pages(
             "query",
             TableName=self._name,
             KeyConditionExpression="secret_arn = :arn",
@@ -45,6 +46,7 @@ class IncidentTable:
             Limit=_INCIDENTS_PER_PAGE,
             ConsistentRead=True,
         )
+        return map(restore_types, rows)
 
     def arns_of(self, secret_name: str) -> list[str]:
         """The secrets that had this name when they had an incident: several if it was deleted and created again."""

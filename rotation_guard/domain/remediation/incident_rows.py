@@ -63,7 +63,7 @@ COLUMNS = tuple(IncidentRow.__annotations__)
 def from_record(
     record: Mapping[str, Any], secret: RemediationState | None, now: datetime, is_latest: bool = True
 ) -> IncidentRow:
-    """The row of an incident; `is_latest` says that its secret had none after it."""
+    """The row of an incident with restored types; `is_latest` says that its secret had none after it."""
     state, outcome = record.get("state", OPEN), record.get("outcome")
     failed_at = record.get("last_failure_at")
     has_new_value = secret is not None and secret.succeeded_at > (failed_at or "")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..timestamps import to_iso
 from .incidents import CLOSED
+from .recorded_incident import restore_types
 from .remediation_state import KEY_PREFIX, RemediationState
 
 INCIDENT_PREFIX = "arn:"
@@ -51,7 +52,7 @@ def separate(rows: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict
             state = read_state(row)
             states[state.secret_arn] = state
         else:
-            incidents.append(row)
+            incidents.append(restore_types(row))
     return incidents, states
 
 

@@ -24,8 +24,9 @@ class RemediationState:
 
     @classmethod
     def from_row(cls, secret_arn: str, row: Mapping[str, Any]) -> Self:
-        """Parse a row of the Incidents table, which may be empty."""
-        return cls(secret_arn, **{field: row[name] for name, field in _ATTRIBUTES.items() if name in row})
+        """Parse a row of the Incidents table, which may be empty; attributes that are no texts are left out."""
+        texts = {field: row.get(name) for name, field in _ATTRIBUTES.items()}
+        return cls(secret_arn, **{field: text for field, text in texts.items() if isinstance(text, str)})
 
     @property
     def is_suspended(self) -> bool:

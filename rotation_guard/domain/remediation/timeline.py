@@ -63,7 +63,7 @@ def _position(actions: Sequence[Mapping[str, Any]], ended_at: str) -> int:
 
 def _comes_after(action: Mapping[str, Any], ended_at: str) -> bool:
     """Whether an action came after the end: within the same second, only a notification does."""
-    at, end = action.get("at", "")[:19], ended_at[:19]
+    at, end = (action.get("at") or "")[:19], ended_at[:19]
     return at > end or (at == end and action.get("action") == "notify")
 
 
