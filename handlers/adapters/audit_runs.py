@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotation_guard.domain.audit.recorded_rows import restore_runs
 from rotation_guard.domain.audit.run import (
     AUDIT,
     UNKNOWN_WHEN_COMPLETE,
@@ -156,7 +157,7 @@ class AuditRuns:
                 **position,
                 **options,
             )
-            runs += [from_item(stored) for stored in answer["Items"]]
+            runs += restore_runs(from_item(stored) for stored in answer["Items"])
             if options or "LastEvaluatedKey" not in answer:
                 return runs
             position = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

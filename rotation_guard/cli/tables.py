@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
+from rotation_guard.domain.audit.recorded_rows import read_time, restore_runs
 from rotation_guard.domain.audit.run import AUDIT
 from rotation_guard.domain.timestamps import to_iso
 
@@ -54,7 +55,7 @@ class HubTables:
 
     def runs(self) -> Iterator[Record]:
         """The runs of all audits."""
-        return self._dynamodb.pages("scan", TableName=self._deployment.output("runs_table_name"))
+        return restore_runs(self._dynamodb.pages("scan", TableName=self._deployment.output("runs_table_name")))
 
 
 class AuditTables:
@@ -113,13 +114,13 @@ class AuditTables:
                 else self._run_keys("run_id BETWEEN :since AND :until", since=to_iso(since), until=to_iso(until))
             ),
         )
-        return (run for run in runs if run.get("started_at", "9") <= to_iso(until))
+        return (run for run in restore_runs(runs) if run["started_at"] <= to_iso(until))
 
     def run(self, run_id: str) -> Record | None:
         """The row of one run; None if it has not started."""
         key = {"audit": {"S": AUDIT}, "run_id": {"S": run_id}}
         response = self._dynamodb.call(self._runs, "get_item", TableName=self._runs, Key=key, ConsistentRead=True)
-        return next(unexpired_rows([response["Item"]]), None) if response.get("Item") else None
+        return next(restore_runs(unexpired_rows([response["Item"]])), None) if response.get("Item") else None
 
     def last_complete_runs(self, spans: Sequence[tuple[datetime, datetime]]) -> list[Record]:
         """The last complete scheduled run of each span of time, as far as it has one: usually one call for each."""
@@ -128,7 +129,7 @@ class AuditTables:
             first, last = map(to_iso, span)
             keys = self._run_keys("run_id BETWEEN :first AND :last", first=first, last=last)
             runs = self._dynamodb.pages("query", Limit=_RUNS_PER_PAGE, ScanIndexForward=False, **keys, **_RUN_COUNTS)
-            return next((run for run in runs if run.get("complete") and run.get("finished_at")), None)
+            return next((run for run in restore_runs(runs) if run.get("complete") and run.get("finished_at")), None)
 
         return [run for run in self._in_parallel(read_last_run, spans) if run is not None]
 
@@ -156,7 +157,7 @@ class AuditTables:
             }
             for keys in ranges
         ]
-        parts = self._in_parallel(lambda keys: list(self._dynamodb.pages("query", **keys)), queries)
+        parts = self._in_parallel(lambda keys: list(restore_runs(self._dynamodb.pages("query", **keys))), queries)
         return [run for part in parts for run in part]
 
     def rows_of_run(self, secret_names: Sequence[str], run_id: str) -> dict[str, Record]:
@@ -177,7 +178,7 @@ class AuditTables:
                 ScanIndexForward=False,
                 Limit=_ROWS_PER_SECRET,
             )
-            return next((row for row in rows if row["checked_at"] <= to_iso(until)), None)
+            return next((row for row in rows if (read_time(row.get("checked_at")) or "9") <= to_iso(until)), None)
 
         return {row["secret_name"]: row for row in self._in_parallel(read_last_row, secret_names) if row is not None}
 

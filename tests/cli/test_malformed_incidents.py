@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,9 @@ def test_an_incident_with_malformed_actions_is_shown_with_all_of_them(stack, run
 def test_a_page_shows_malformed_incidents_beside_others():
     now = datetime(2026, 11, 30, tzinfo=UTC)
     attributes = [dict.fromkeys(ATTRIBUTES, value) for value in (*WRONG.values(), None)]
-    rows = [{"secret_arn": f"{ARN}:orders-AbCdEf", "opened_at": f"2026-11-{day:02}T00:00:00Z"} for day in range(1, 12)]
+    rows: list[dict[str, Any]] = [
+        {"secret_arn": f"{ARN}:orders-AbCdEf", "opened_at": f"2026-11-{day:02}T00:00:00Z"} for day in range(1, 12)
+    ]
     for row, more in zip(rows, [*attributes, {"actions": ENTRIES, "restarts": ENTRIES}, {}], strict=True):
         row |= more
     states = [

@@ -8,6 +8,7 @@ from typing import Any
 from ..plain_values import read_account, read_region
 from ..secret import read_version_date
 from ..timestamps import add_days, parse_timestamp, to_iso
+from .recorded_rows import find_damaged_attribute
 from .verdicts import UNKNOWN, Finding
 
 COLUMNS = (
@@ -32,6 +33,9 @@ COLUMNS = (
 )
 PROVENANCE_COLUMNS = ("account_alias", "run_id", "settings", "product_version", "caller_arn", "generated_at")
 """Further columns of CSV, which has no other place for what a report is based on."""
+
+_SHOWN_LENGTH = 40
+"""Of a damaged attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,12 @@ def from_finding(finding: Finding, part: int = 0) -> SecretRow:
 
 
 def from_record(record: Mapping[str, Any], at: datetime, part: int = 0) -> SecretRow:
-    """The row of a secret that an audit recorded, with the age of its value at this time."""
+    """The row of a secret that an audit recorded, with the age of its value at this time.
+
+    A secret whose row is damaged is unknown, and needs attention.
+    """
+    if damaged := find_damaged_attribute(record):
+        return _build_damaged_row(record, damaged, part)
     # An old row may contain a placeholder date.
     created_at, limit = read_version_date(_optional_timestamp(record, "value_created_at")), record.get("limit_days")
     days = None if created_at is None else (at - created_at).days
@@ -156,6 +165,25 @@ def from_record(record: Mapping[str, Any], at: datetime, part: int = 0) -> Secre
         checked_at=_optional_timestamp(record, "checked_at"),
         exempt_until=record.get("exempt_until"),
         exempt_reason=record.get("exempt_reason"),
+        part=part,
+    )
+
+
+def _build_damaged_row(record: Mapping[str, Any], damaged: str, part: int) -> SecretRow:
+    arn, owner = record.get("secret_arn"), record.get("owner")
+    return SecretRow(
+        secret_name=record["secret_name"],
+        secret_arn=arn if isinstance(arn, str) else "",
+        status=UNKNOWN,
+        verdict=UNKNOWN,
+        attention=True,
+        reason=f"The row that the audit recorded is damaged: {damaged} is {str(record[damaged])[:_SHOWN_LENGTH]}.",
+        age_days=None,
+        limit_days=None,
+        value_created_at=None,
+        due_at=None,
+        since=None,
+        owner=owner if isinstance(owner, str) else None,
         part=part,
     )
 
