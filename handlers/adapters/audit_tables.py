@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from rotation_guard.domain.audit.recorded_rows import is_damaged
 from rotation_guard.domain.audit.secret_status import last_checked_day
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.timestamps import to_iso
@@ -31,10 +32,10 @@ class AuditTables:
         self._batches = Batches()
 
     def read_statuses(self, secret_names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The stored status of each of these secrets, by name."""
+        """The stored status of each of these secrets, by name; a damaged one is as good as none, and is overwritten."""
         keys = [to_item({"secret_name": name}) for name in secret_names]
         statuses = (from_item(stored) for stored in self._batches.get(self._status, keys))
-        return {status["secret_name"]: status for status in statuses}
+        return {status["secret_name"]: status for status in statuses if not is_damaged(status)}
 
     def write(self, history: Iterable[Row], statuses: Iterable[Row]) -> None:
         """Writes history and status rows; a repeated run overwrites its own rows.
@@ -64,7 +65,9 @@ class AuditTables:
             TableName=self._status, FilterExpression="attribute_not_exists(gone_since)", ConsistentRead=True
         )
         for page in pages:
-            yield [from_item(stored) for stored in page["Items"]]
+            statuses = (from_item(stored) for stored in page["Items"])
+            # A damaged row of a secret that still exists is overwritten by the run before this is asked.
+            yield [status for status in statuses if not is_damaged(status)]
 
     def mark_gone(self, secret_name: str, since: str, expires_at: int | None) -> None:
         """Marks a secret as gone; its row stays, so that its history can be found."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from rotation_guard.domain.remediation.incident_scan import find_since, separate
 from rotation_guard.domain.remediation.remediation_state import RemediationState
+from rotation_guard.domain.timestamps import has_expired
 
 from .clients import client
 from .items import from_item, to_item, with_plain_numbers
@@ -23,8 +24,7 @@ class IncidentHistory:
     def read_since(self, since: datetime) -> tuple[list[dict[str, Any]], dict[str, RemediationState]]:
         """The incidents that are open or were opened, closed or resolved since; and all states of secrets, by ARN.
 
-        Numbers are plain. Rows that have expired, which DynamoDB takes days to delete
-        (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html), are left out.
+        Numbers are plain. Rows that have expired are left out.
         """
         return separate(self._scan(since))
 
@@ -43,4 +43,4 @@ class IncidentHistory:
         now = time.time()
         for page in pages:
             rows = (with_plain_numbers(from_item(stored)) for stored in page["Items"])
-            yield from (row for row in rows if row.get("expires_at", now) >= now)
+            yield from (row for row in rows if not has_expired(row, now))

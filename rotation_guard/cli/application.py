@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from rotation_guard.domain.control_characters import escape_control_characters
 
@@ -61,6 +61,18 @@ class _MainGroup(TyperGroup):
         """Parse the options of the command, and run it."""
         with _usage_errors():
             return super().invoke(ctx)
+
+
+class _Command(TyperCommand):
+    """A command without empty options: those of a script whose variable is not set, and never what was meant."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a usage error for an empty option."""
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            if parameter.param_type_name == "option" and "" in (value if isinstance(value, list | tuple) else [value]):
+                raise typer.BadParameter("must not be empty.", ctx, param_hint=f"'{parameter.opts[0]}'")
+        return super().invoke(ctx)
 
 
 class _ListingGroup(TyperGroup):
@@ -139,7 +151,7 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
     """Register a command; its docstring is its help, without the line breaks within a paragraph."""
     paragraphs = inspect.cleandoc(command.run.__doc__ or "").split("\n\n")
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(name, help=text, epilog=_epilog(command.examples))(_catch_errors(command.run))
+    app.command(name, cls=_Command, help=text, epilog=_epilog(command.examples))(_catch_errors(command.run))
 
 
 def _catch_errors(command: Callable[..., None]) -> Callable[..., None]:

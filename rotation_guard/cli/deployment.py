@@ -61,6 +61,8 @@ class Deployment:
         value = self.outputs.get(name)
         if isinstance(value, str) and value:
             return value
+        if name in self.outputs:
+            raise Unreachable(f"Output {name} of {self.description} must be a text, got {value!r:.40}.")
         names = ", ".join(sorted(self.outputs)) or "none"
         raise Unreachable(f"The outputs of {self.description} must have {name}, got {names}.")
 
@@ -137,7 +139,22 @@ def resolve_deployments(
     if list(stack_outputs).count("-") > 1:
         raise UsageError("--stack-outputs must be - once at most: standard input can be read once.")
     own = list(profiles) if len(profiles) > 1 else [next(iter(profiles), None)] * len(stack_outputs)
-    return [resolve_deployment(name, local, own[index], region) for index, name in enumerate(stack_outputs)]
+    deployments = [resolve_deployment(name, local, own[index], region) for index, name in enumerate(stack_outputs)]
+    _require_different(deployments, own)
+    return deployments
+
+
+def _require_different(deployments: Sequence[Deployment], profiles: Sequence[str | None]) -> None:
+    """Raise UsageError if two of them have the same table, whose secrets would count twice."""
+    known: dict[tuple[object, ...], Deployment] = {}
+    for deployment, profile in zip(deployments, profiles, strict=True):
+        place = deployment.accounts or (profile,)
+        key = (*place, deployment.session.region, str(deployment.outputs.get("status_table_name")))
+        if "status_table_name" in deployment.outputs and (same := known.setdefault(key, deployment)) is not deployment:
+            raise UsageError(
+                f"--stack-outputs must be of different deployments, got {same.name} and {deployment.name}, which have "
+                f"the same table {deployment.outputs['status_table_name']}."
+            )
 
 
 def require_account(deployment: Deployment, account_id: str | None) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from rotation_guard.domain.timestamps import has_expired
+
 from .aws import require_field, translate_aws_errors
 from .deployment import Deployment
 from .errors import Unreachable
@@ -71,7 +73,7 @@ def unexpired_rows(items: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
     now = time.time()
     for item in items:
         record = {name: _to_python(value) for name, value in item.items()}
-        if record.get("expires_at", now) >= now:
+        if not has_expired(record, now):
             yield record
 
 

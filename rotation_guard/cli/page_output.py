@@ -25,8 +25,6 @@ class PageTarget:
         """Check the options before anything is read; `chosen` is the format. Raises UsageError."""
         if chosen != "html" and (self.output is not None or self.is_opened):
             raise UsageError(f"--output and --open require --format html, got --format {chosen}.")
-        if self.output == "":
-            raise UsageError(f"--output must name a file, or be {STDOUT}, got an empty text.")
         if self.is_opened and self.output == STDOUT:
             raise UsageError(f"--open requires a file, got --output {STDOUT}.")
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from rotation_guard.domain.audit.secret_totals import tally_rows
+from rotation_guard.domain.timestamps import read_timestamp
 from rotation_guard.domain.wording import capitalize_first
 from rotation_guard.html_report.facts import describe_run, list_register, list_settings
-from rotation_guard.html_report.incidents import build_incidents, read_time
+from rotation_guard.html_report.incidents import build_incidents
 from rotation_guard.html_report.page import Incident, ReportPage, Run
 from rotation_guard.html_report.trend import choose_weekly, first_month, list_weeks
 
@@ -101,7 +102,7 @@ def _read_runs(tables: AuditTables, name: str, at: datetime) -> Iterator[Run]:
     records = tables.last_complete_runs(list_weeks(at))
     manual = (run for run in tables.manual_runs(first_month(at), at) if run.get("complete") and run.get("finished_at"))
     for record in (*records, *manual):
-        started_at = read_time(record.get("started_at"))
+        started_at = read_timestamp(record.get("started_at"))
         if started_at is not None:
             yield Run(started_at, *(record.get(name, 0) for name in ("checked", "flagged", "unknown")), deployment=name)
 

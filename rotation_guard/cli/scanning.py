@@ -1,5 +1,6 @@
 """Scans: the audit's verdicts for the secrets of a file, or of accounts and Regions, each a part of the report."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -129,8 +130,9 @@ class Scanning:
 
 
 def list_sessions(profiles: Sequence[str], regions: Sequence[str]) -> list[AwsSession]:
-    """Every one of these profiles in every one of these Regions; the defaults of the AWS CLI without any."""
-    return [AwsSession(profile, region) for profile in profiles or (None,) for region in regions or (None,)]
+    """Every one of these profiles in every one of these Regions, once; the defaults of the AWS CLI without any."""
+    chosen = itertools.product(dict.fromkeys(profiles or (None,)), dict.fromkeys(regions or (None,)))
+    return [AwsSession(profile, region) for profile, region in chosen]
 
 
 def _unreadable(session: AwsSession, error: CommandError) -> Scan:

@@ -10,6 +10,15 @@ def expires_at(now: datetime, history_days: int) -> int | None:
     return int((now + timedelta(days=history_days)).timestamp()) if history_days else None
 
 
+def has_expired(row: Mapping[str, Any], now: float) -> bool:
+    """Whether a row's expiry is before `now`, in epoch seconds: DynamoDB takes days to delete it.
+
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)
+    """
+    expiry = row.get("expires_at")
+    return isinstance(expiry, int | float) and expiry < now
+
+
 def to_iso(time: datetime) -> str:
     """Format a time in the project's form: ISO 8601 in UTC, to the second, with a Z.
 
@@ -33,6 +42,14 @@ def parse_timestamp(value: object) -> datetime:
     except (OverflowError, OSError):
         pass
     raise ValueError(value)
+
+
+def read_timestamp(value: object) -> datetime | None:
+    """The same; None if it is missing or invalid."""
+    try:
+        return parse_timestamp(value) if value else None
+    except ValueError:
+        return None
 
 
 def add_days(start: datetime | None, days: int | None) -> datetime | None:

@@ -8,7 +8,7 @@ from rotation_guard.domain.remediation.incident_rows import IncidentRow, from_re
 from rotation_guard.domain.remediation.incidents import RECOVERIES
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 from rotation_guard.domain.remediation.timeline import describe_entry, list_entries
-from rotation_guard.domain.timestamps import parse_timestamp
+from rotation_guard.domain.timestamps import read_timestamp
 
 from .page import Incident, TimelineEntry
 
@@ -27,7 +27,7 @@ def build_incidents(
 
     Those whose opening has an invalid time are counted in a note.
     """
-    invalid = sum(read_time(record["opened_at"]) is None for record in records)
+    invalid = sum(read_timestamp(record["opened_at"]) is None for record in records)
     are, its = ("incident is", "its") if invalid == 1 else ("incidents are", "their")
     note = f"{invalid} {are} left out, because the time of {its} opening is invalid."
     by_key = {(record["secret_arn"], record["opened_at"]): record for record in records}
@@ -37,21 +37,11 @@ def build_incidents(
     return PageIncidents([incident for incident in shown if incident is not None], [note] if invalid else [])
 
 
-def read_time(text: object) -> datetime | None:
-    """A time of a table; None if it is missing or invalid."""
-    if not text:
-        return None
-    try:
-        return parse_timestamp(text)
-    except ValueError:
-        return None
-
-
 def _build_incident(row: IncidentRow, record: Mapping[str, Any], at: datetime) -> Incident | None:
-    opened_at = read_time(row.opened_at)
+    opened_at = read_timestamp(row.opened_at)
     if opened_at is None or opened_at > at:
         return None
-    closed_at = read_time(row.closed_at)
+    closed_at = read_timestamp(row.closed_at)
     has_recovered = row.is_closed and row.outcome in RECOVERIES
     return Incident(
         secret_name=row.secret_name,
@@ -60,7 +50,7 @@ def _build_incident(row: IncidentRow, record: Mapping[str, Any], at: datetime) -
         status=row.status,
         attention=row.attention,
         closed_at=closed_at,
-        recovered_at=read_time(record.get("resolved_at")) or (closed_at if has_recovered else None),
+        recovered_at=read_timestamp(record.get("resolved_at")) or (closed_at if has_recovered else None),
         failed_step=row.failed_step or "",
         reason=row.reason or "",
         entries=list(_list_timeline(record)),
@@ -69,4 +59,4 @@ def _build_incident(row: IncidentRow, record: Mapping[str, Any], at: datetime) -
 
 def _list_timeline(record: Mapping[str, Any]) -> Iterator[TimelineEntry]:
     for entry in list_entries(record):
-        yield TimelineEntry(read_time(entry["at"]), *describe_entry(entry))
+        yield TimelineEntry(read_timestamp(entry["at"]), *describe_entry(entry))

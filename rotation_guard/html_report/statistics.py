@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import mean, median
 
 from rotation_guard.domain.audit.tally import Part
 from rotation_guard.domain.audit.verdicts import VERDICT_NAMES
+from rotation_guard.domain.timestamps import add_days
 
 from .page import Incident, Secret
 from .verdicts import NEVER_DUE, explain, part_of
@@ -17,6 +18,8 @@ HORIZON_DAYS = 90
 _DAYS_PER_WEEK = 7
 _AGE_EDGES = (7, 14, 30, 60, 90, 180, 365)
 _WITHOUT_OWNER = ""
+_LAST = datetime.max.replace(tzinfo=UTC)
+"""Python knows no later time."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,12 @@ def count_ages(secrets: Sequence[Secret]) -> Ages:
 
 def find_due_dates(secrets: Sequence[Secret], at: datetime) -> DueDates:
     """The secrets that reach their limit within the horizon, and how many do in each week."""
-    horizon = at + timedelta(days=HORIZON_DAYS)
+    horizon = add_days(at, HORIZON_DAYS) or _LAST
     due = [(secret.due_at, secret) for secret in secrets if secret.due_at and secret.verdict not in NEVER_DUE]
     due = sorted(((due_at, secret) for due_at, secret in due if at <= due_at <= horizon), key=lambda pair: pair[0])
     weeks = []
     for days in range(0, HORIZON_DAYS, _DAYS_PER_WEEK):
-        begins, ends = (at + timedelta(days=min(start, HORIZON_DAYS)) for start in (days, days + _DAYS_PER_WEEK))
+        begins, ends = (add_days(at, min(start, HORIZON_DAYS)) or _LAST for start in (days, days + _DAYS_PER_WEEK))
         is_last = ends == horizon
         total = sum(begins <= due_at < ends or (is_last and due_at == ends) for due_at, _ in due)
         weeks.append(DueWeek(begins, ends, total))

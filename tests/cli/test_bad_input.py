@@ -169,3 +169,46 @@ def test_an_odd_entry_gets_a_verdict_in_every_format(run, list_file, odd, output
     assert result.stdout
     if output_format == "json":
         assert json.loads(result.stdout)["secrets"][0]["verdict"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "--since", ""),
+        ("report", "--region", ""),
+        ("report", "--profile", ""),
+        ("report", "--profile", "a", "--profile", ""),
+        ("report", "--evidence", ""),
+        ("report", "--evidence", "new", "--sign-with", ""),
+        ("report", "--format", "html", "--output", ""),
+        ("report", "--stack-outputs", ""),
+        ("incidents", "--since", ""),
+        ("incidents", "ack", "a", "--until", ""),
+        ("scan", "--from", ""),
+        ("collect", "--output", ""),
+        ("verify", "--heads", ""),
+        ("dead-letters", "--queue", ""),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_option_is_refused_by_its_name(audit_stack, run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    result = run(*words)
+
+    option = next(word for word, following in zip(words, [*words[1:], None], strict=True) if following == "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert " ".join(result.stderr.split()).startswith(f"Invalid value for '{option}': must not be empty. Try")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("value", [5, ["a"], {}, "", None, True])
+def test_an_output_that_is_no_text_is_named_with_its_value(audit_stack, run, value):
+    outputs = json.loads(audit_stack.outputs.read_text()) | {"status_table_name": value, "runs_table_name": value}
+    audit_stack.outputs.write_text(json.dumps(outputs))
+
+    result = run("report", "--stack-outputs", str(audit_stack.outputs))
+
+    assert result.exit_code == 3
+    assert f"must be a text, got {value!r}" in " ".join(result.stderr.split())

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,6 +51,11 @@ def directory(filled_stack, run, tmp_path):
     result = run("report", "--stack-outputs", str(filled_stack.outputs), "--evidence", str(path))
     assert result.exit_code == 0, result.stderr
     return path
+
+
+def change_manifest(directory, **fields):
+    path = directory / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
 @pytest.fixture
@@ -262,6 +268,65 @@ def test_a_directory_of_something_else_is_named(run, tmp_path, content, message)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("parts", [5, True, None, "words", {}])
+def test_a_manifest_without_parts_is_named(directory, run, parts):
+    change_manifest(directory, parts=parts)
+
+    result = run("verify", str(directory))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "with a list of parts" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), "words", None, []])
+def test_a_manifest_with_an_invalid_size_is_named(directory, run, size):
+    change_manifest(directory, files=[{"name": "report.csv", "sha256": "0" * 64, "bytes": size}])
+
+    result = run("verify", str(directory))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "of `report --evidence`" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 300, "../report.csv", ".", ""])
+def test_a_name_that_no_file_has_is_broken(directory, run, name):
+    change_manifest(directory, files=[{"name": name, "sha256": "0" * 64, "bytes": 1}])
+
+    result = run("verify", str(directory), "--format", "json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["files"][0]["state"] == "broken"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "directory"])
+def test_what_is_no_file_is_broken_and_is_not_read(directory, run, tmp_path, kind):
+    file = directory / "report.csv"
+    file.rename(tmp_path / "moved")
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "link":
+            file.symlink_to(tmp_path / "moved")
+        case _:
+            file.mkdir()
+
+    result = run("verify", str(directory), "--format", "json")
+
+    [checked] = [file for file in json.loads(result.stdout)["files"] if file["name"] == "report.csv"]
+    assert (result.exit_code, checked["state"], checked["reason"]) == (1, "broken", "is no regular file")
+
+
+def test_a_public_key_without_a_signature_was_added(directory, run):
+    (directory / "public-key.pem").write_text("my own key")
+
+    result = run("verify", str(directory), "--format", "json")
+
+    [checked] = [file for file in json.loads(result.stdout)["files"] if file["name"] == "public-key.pem"]
+    assert (result.exit_code, checked["state"]) == (1, "broken")
 
 
 def test_a_secret_with_the_name_of_a_directory_is_a_secret(filled_stack, run, tmp_path, monkeypatch):

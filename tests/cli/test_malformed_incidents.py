@@ -25,6 +25,8 @@ WRONG = {
     "list": ["words", 5, {"at": 5}],
     "mapping": {"notes": "words", "why": ["words"]},
     "time": "9999-99-99T99:99:99Z",
+    "time before the first": "0001-01-01T00:00:00+14:00",
+    "huge": Decimal(10) ** 30,
 }
 ENTRIES = [
     {},
@@ -36,7 +38,17 @@ ATTRIBUTES = (
     *("secret_name", "state", "outcome", "failed_step", "reason", "event_type", "mode", "execution", "ended_by"),
     *("occurred_at", "last_failure_at", "closed_at", "resolved_at", "resolved_by", "resolved_outcome", "alive_until"),
     *("acknowledged_at", "acknowledged_by", "acknowledged_until", "acknowledged_reason", "attempts", "failures"),
-    *("versions", "evidence", "moved", "actions", "restarts", "current_version_id", "rule", "event_ids", "source"),
+    *(
+        "versions",
+        "evidence",
+        "moved",
+        "actions",
+        "restarts",
+        "current_version_id",
+        "rule",
+        "event_ids",
+        "source",
+    ),
 )
 
 
@@ -78,11 +90,11 @@ def test_an_incident_with_malformed_actions_is_shown_with_all_of_them(stack, run
 def test_a_page_shows_malformed_incidents_beside_others():
     now = datetime(2026, 11, 30, tzinfo=UTC)
     attributes = [dict.fromkeys(ATTRIBUTES, value) for value in (*WRONG.values(), None)]
+    changes = [*attributes, {"actions": ENTRIES, "restarts": ENTRIES}, {}]
     rows: list[dict[str, Any]] = [
-        {"secret_arn": f"{ARN}:orders-AbCdEf", "opened_at": f"2026-11-{day:02}T00:00:00Z"} for day in range(1, 12)
+        {"secret_arn": f"{ARN}:orders-AbCdEf", "opened_at": f"2026-11-{day:02}T00:00:00Z", **change}
+        for day, change in enumerate(changes, 1)
     ]
-    for row, more in zip(rows, [*attributes, {"actions": ENTRIES, "restarts": ENTRIES}, {}], strict=True):
-        row |= more
     states = [
         {"secret_arn": f"secret#{ARN}:{name}-AbCdEf", "opened_at": "standing", "succeeded_at": 5} for name in "ab"
     ]
@@ -93,3 +105,12 @@ def test_a_page_shows_malformed_incidents_beside_others():
     assert len(page.incidents) == len(rows)
     assert page.notes == []
     assert text.count("unknown action") >= 1
+
+
+def test_an_incident_with_an_invalid_opening_is_left_out_where_one_is_chosen(stack, run_on_stack):
+    stack.incident("orders", opened_at="soon")
+    stack.incident("orders", hours=2, opened_at="2026-11-01T00:00:00Z")
+
+    result = run_on_stack("incidents", "show", "orders", "--opened-at", "2026-11-01T00:00:00Z")
+
+    assert (result.exit_code, result.stderr) == (0, "")

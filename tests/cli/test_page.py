@@ -331,3 +331,10 @@ def test_the_page_of_any_report_goes_where_that_of_secrets_goes(run_on_stack, au
 
     assert (result.exit_code, result.stdout) == (0, f"Written: {path}\n")
     assert read(path.read_text(encoding="utf-8")).errors == []
+
+
+def test_a_page_of_the_last_day_that_python_knows_has_no_due_dates(run, list_file):
+    result = run("scan", "--from", list_file(entry("a", 3)), "--now", "9999-12-31", "--format", "html")
+
+    assert result.exit_code == 0
+    assert "a" in result.stdout

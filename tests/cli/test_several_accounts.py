@@ -31,6 +31,24 @@ def other_outputs(filled_stack, tmp_path):
     return path
 
 
+@pytest.fixture
+def twins(filled_stack, shared_client, tmp_path):
+    """Options for this stack and another one in the same account, with the same secrets in another table."""
+    dynamodb = shared_client("dynamodb")
+    table = dynamodb.describe_table(TableName="status")["Table"]
+    indexes = [
+        {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+        for index in table["GlobalSecondaryIndexes"]
+    ]
+    kept = {name: table[name] for name in ("KeySchema", "AttributeDefinitions")}
+    dynamodb.create_table(TableName="twin", BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=indexes, **kept)
+    for item in dynamodb.scan(TableName="status")["Items"]:
+        dynamodb.put_item(TableName="twin", Item=item)
+    path = tmp_path / "twin.json"
+    path.write_text(json.dumps(json.loads(filled_stack.outputs.read_text()) | {"status_table_name": "twin"}))
+    return ["--stack-outputs", str(filled_stack.outputs), "--stack-outputs", str(path)]
+
+
 def read(result):
     return json.loads(result.stdout)
 
@@ -100,28 +118,24 @@ def test_the_cheaper_question_has_the_headline_of_the_run(filled_stack, report_j
     )
 
 
-def test_two_deployments_are_one_report_whose_rows_name_their_account(filled_stack, run):
-    options = ["--stack-outputs", str(filled_stack.outputs)] * 2
-
-    answer = read(run("report", *options, "--format", "json"))
+def test_two_deployments_are_one_report_whose_rows_name_their_account(twins, run):
+    answer = read(run("report", *twins, "--format", "json"))
 
     assert answer["source"]["kind"] == "several"
     assert answer["tally"]["over_limit"] == 2
     assert answer["headline"].endswith("oldest last complete run 11 minutes ago")
     assert sorted(names(answer)) == ["old", "old", "young", "young"]
-    table = run("report", *options, COLUMNS="120").stdout
+    table = run("report", *twins, COLUMNS="120").stdout
     assert table.count(f"{ACCOUNT} eu-west-1") == 4
     assert "ACCOUNT" in table
 
 
-def test_changes_of_two_deployments_are_told_apart(filled_stack, run):
+def test_changes_of_two_deployments_are_told_apart(filled_stack, twins, run):
     before = filled_stack.run(hours=26)
     for name in ("old", "young"):
         filled_stack.history(name, before, 26, days=10)
 
-    answer = read(
-        run("report", *["--stack-outputs", str(filled_stack.outputs)] * 2, "--since", "1d", "--format", "json")
-    )
+    answer = read(run("report", *twins, "--since", "1d", "--format", "json"))
 
     assert names(answer) == ["old", "old"]
 
@@ -272,3 +286,28 @@ def test_csv_has_the_account_of_every_row(run, list_file):
 
     [row] = csv.DictReader(io.StringIO(text))
     assert (row["account_id"], row["region"], row["settings"][:13]) == (ACCOUNT, "eu-west-1", "limit 30 days")
+
+
+def test_a_deployment_that_is_given_twice_is_refused(filled_stack, run, tmp_path):
+    copy = tmp_path / "copy.json"
+    copy.write_text(filled_stack.outputs.read_text())
+    outputs = str(filled_stack.outputs)
+
+    for other in (outputs, str(copy)):
+        result = run("report", "--stack-outputs", outputs, "--stack-outputs", other)
+        assert (result.exit_code, result.stdout) == (2, "")
+        sentence = " ".join(result.stderr.split())
+        assert sentence.startswith("--stack-outputs must be of different deployments, got ")
+        assert sentence.endswith("which have the same table status.")
+
+
+def test_a_region_or_profile_that_is_given_twice_counts_once(stack, run):
+    stack.secret("orders/db")
+    once = ("--region", "eu-west-1")
+
+    answers = [read(run("scan", *regions, "--format", "json")) for regions in (once, once * 2)]
+    collected = json.loads(run("collect", *once * 2).stdout)
+
+    assert [answer["tally"]["total"] for answer in answers] == [1, 1]
+    assert len(answers[1]["parts"]) == 1
+    assert isinstance(collected, dict)

@@ -72,10 +72,3 @@ def test_a_loop_of_links_has_no_traceback(run, list_file, tmp_path):
 
     assert result.exit_code in (0, 2)
     assert loop.is_symlink() is bool(result.exit_code)
-
-
-def test_an_empty_name_is_refused(run, list_file):
-    result = run("scan", "--from", list_file(), "--format", "html", "--output", "")
-
-    assert result.exit_code == 2
-    assert result.stderr == "--output must name a file, or be -, got an empty text.\n"

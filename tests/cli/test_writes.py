@@ -196,7 +196,7 @@ def test_a_region_other_than_the_stacks_is_refused(stack, run_on_stack, prepare,
     ("reason", "message"),
     [
         (None, "needs a reason: give --reason TEXT"),
-        ("", "--reason must be 1 to 256 characters"),
+        ("", "'--reason': must not be empty"),
         ("   ", "--reason must be 1 to 256 characters"),
         ("w" * 257, "got 257: 'wwww"),
         ("two\nlines", r"without control characters, got 9: 'two\nlines'"),

@@ -11,7 +11,7 @@ import typer
 from rotation_guard.domain.remediation.incident_rows import from_record, from_records
 from rotation_guard.domain.remediation.incidents import Outcome
 from rotation_guard.domain.rotation_event import secret_name_of
-from rotation_guard.domain.timestamps import to_iso
+from rotation_guard.domain.timestamps import read_timestamp, to_iso
 
 from ..account import Account
 from ..deployment import Deployment, begin_write, resolve_deployment
@@ -339,7 +339,7 @@ def _find_incident(text: str, records: Sequence[Record], name: str) -> Record:
         wanted = parse_timestamp(text)
     except ValueError:
         raise UsageError(f"--opened-at must be a date such as 2026-03-01T12:00:00Z, got {text!r}.") from None
-    exact = [(parse_timestamp(record["opened_at"]), record) for record in records]
+    exact = [(opened_at, record) for record in records if (opened_at := read_timestamp(record["opened_at"]))]
     to_the_second = [(opened_at.replace(microsecond=0), record) for opened_at, record in exact]
     for opened_at, record in (*exact, *to_the_second):
         if opened_at == wanted:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,12 @@ def read_manifest(directory: Path) -> tuple[Mapping[str, Any], list[Listed]]:
         chosen = content["format"]
     except OSError as error:
         raise UsageError(f"DIR must have a readable {MANIFEST}, got {path}: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise UsageError(f"DIR must have a {MANIFEST} of `report --evidence`, got {path}.") from None
     if chosen != FORMAT:
         raise UsageError(f"DIR must have evidence of the format {FORMAT}, got {chosen!r} in {path}.")
+    if not isinstance(parts := content.get("parts"), list):
+        raise UsageError(f"DIR must have a {MANIFEST} with a list of parts, got {parts!r:.40} in {path}.")
     return content, listed
 
 
@@ -68,16 +71,25 @@ def find_differences(directory: Path, listed: list[Listed]) -> dict[str, str]:
         if Path(file.name).name != file.name:
             differences[file.name] = "is listed outside of the directory"
             continue
+        path = directory / file.name
         try:
-            digest, size = _hash(directory / file.name)
+            # A pipe or a device may never end, and a link may lead to what the manifest does not cover.
+            if not stat.S_ISREG(path.lstat().st_mode):
+                differences[file.name] = "is no regular file"
+                continue
+            digest, size = _hash(path)
         except FileNotFoundError:
             differences[file.name] = "is missing"
+        except ValueError:  # a name that no file can have
+            differences[file.name] = "is missing: its name is invalid"
         except OSError as error:
             differences[file.name] = f"cannot be read: {error.strerror}"
         else:
             if (digest, size) != (file.sha256, file.size):
                 differences[file.name] = f"was changed: its SHA-256 is {digest}, and the manifest has {file.sha256}"
-    known = {file.name for file in listed} | UNLISTED
+    known = {file.name for file in listed} | {MANIFEST}
+    if (directory / SIGNATURE).exists():
+        known |= UNLISTED
     for path in sorted(directory.iterdir()):
         if path.name not in known:
             differences[path.name] = "was added: the manifest does not list it"

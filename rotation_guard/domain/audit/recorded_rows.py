@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..plain_values import read_count, read_list
-from ..timestamps import parse_timestamp
+from ..timestamps import read_timestamp
 
 _LONGEST_PERIOD = timedelta(days=3650).total_seconds()
 
@@ -22,21 +22,24 @@ def restore_runs(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def find_damaged_attribute(row: Mapping[str, Any]) -> str | None:
-    """An attribute of a secret's row, of status or history, that has an unexpected type; None if all are right."""
-    return next(
-        (name for name, read in _OF_SECRET.items() if row.get(name) is not None and read(row[name]) is None), None
-    )
+    """An attribute that a report shows of a secret's row and that has an unexpected type; None if all are right."""
+    return _find_damaged(row, _SHOWN_OF_SECRET)
+
+
+def is_damaged(row: Mapping[str, Any]) -> bool:
+    """Whether any attribute of a secret's row has an unexpected type, also one that the audit alone uses."""
+    return _find_damaged(row, _SHOWN_OF_SECRET) is not None or _find_damaged(row, _USED_BY_AUDIT) is not None
 
 
 def read_time(value: Any) -> str | None:
     """A time as rows have it; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parse_timestamp(value)
-    except ValueError:
-        return None
-    return value
+    return value if isinstance(value, str) and read_timestamp(value) is not None else None
+
+
+def _find_damaged(row: Mapping[str, Any], attributes: Mapping[str, Callable[[Any], Any]]) -> str | None:
+    return next(
+        (name for name, read in attributes.items() if row.get(name) is not None and read(row[name]) is None), None
+    )
 
 
 def _restore(name: str, value: Any) -> Any:
@@ -88,7 +91,7 @@ _OF_RUN: Mapping[str, Callable[[Any], Any]] = {
     "settings": _read_settings,
 }
 """What is left of an attribute of a run; None if nothing is."""
-_OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
+_SHOWN_OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("secret_arn", "status", "verdict", "reason", "owner", "current_version_id"), _read_text),
     **dict.fromkeys(("exempt_until", "exempt_reason"), _read_text),
     **dict.fromkeys(("value_created_at", "due_at", "since", "checked_at"), read_time),
@@ -96,3 +99,6 @@ _OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
     "limit_days": _read_number,
 }
 """The same of a secret's row."""
+_USED_BY_AUDIT: Mapping[str, Callable[[Any], Any]] = dict.fromkeys(
+    ("pending_since", "fed_value_created_at", "accounted_at", "accounted_event_at", "heard_at"), read_time
+)
