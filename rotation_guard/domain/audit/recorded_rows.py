@@ -99,6 +99,10 @@ _SHOWN_OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
     "limit_days": _read_number,
 }
 """The same of a secret's row."""
-_USED_BY_AUDIT: Mapping[str, Callable[[Any], Any]] = dict.fromkeys(
-    ("pending_since", "fed_value_created_at", "accounted_at", "accounted_event_at", "heard_at"), read_time
-)
+_USED_BY_AUDIT: Mapping[str, Callable[[Any], Any]] = {
+    # The audit asks the audit trail for it, and DynamoDB refuses an empty key.
+    "secret_arn": lambda value: _read_text(value) or None,
+    **dict.fromkeys(
+        ("pending_since", "fed_value_created_at", "accounted_at", "accounted_event_at", "heard_at"), read_time
+    ),
+}
