@@ -24,8 +24,7 @@ from docs.schema_definitions import (
     record,
     ref,
 )
-from rotation_guard.cli import saved_heads
-from rotation_guard.cli.evidence import manifest
+from docs.written_schemas import WRITTEN
 
 FOLDER = Path(__file__).resolve().parent / "schemas"
 VERSION = 1
@@ -57,7 +56,7 @@ _SECRETS_HEAD = {
 """The fields of every report on secrets."""
 _LINKS = ("secret", "execution", "ended_by", "runbook", "execution_log", "rotation_function_log")
 
-SCHEMAS: Mapping[str, tuple[str, Schema]] = {
+PRINTED: Mapping[str, tuple[str, Schema]] = {
     "report": (
         "`rotation-guard report` and `scan`",
         record(
@@ -347,84 +346,31 @@ SCHEMAS: Mapping[str, tuple[str, Schema]] = {
             }
         ),
     ),
-    "collection": (
-        "`rotation-guard collect`",
-        {"anyOf": [ref("collection"), {**list_of(ref("collection")), "minItems": 2}]},
-    ),
-    "evidence-manifest": (
-        "`rotation-guard report --evidence`, as `manifest.json`",
-        record(
-            {
-                "format": {"const": manifest.FORMAT},
-                "generated_at": TIME,
-                "as_of": TIME,
-                "product_version": or_null(TEXT),
-                "headline": or_null(TEXT),
-                "parts": list_of(
-                    record({"source": ref("source"), "identity": ref("identity"), "run_id": or_null(TEXT)})
-                ),
-                "unreadable": list_of(TEXT),
-                "files": list_of(
-                    record({"name": TEXT, "sha256": {**TEXT, "pattern": "^[0-9a-f]{64}$"}, "bytes": COUNT})
-                ),
-            }
-        ),
-    ),
-    "saved-heads": (
-        "`rotation-guard verify --save-heads`",
-        record(
-            {
-                "version": {"const": saved_heads.FORMAT_VERSION},
-                "saved_at": TIME,
-                "source": ref("source"),
-                "tables": map_of(
-                    record(
-                        {
-                            "table_name": TEXT,
-                            "heads": map_of(record({"sequence": COUNT, "hash": TEXT, "unlinked": COUNT})),
-                        }
-                    )
-                ),
-            }
-        ),
-    ),
-    "saved-dead-letter": (
-        "`rotation-guard dead-letters discard`, in each line of its file",
-        record(
-            {
-                **MESSAGE,
-                "attributes": map_of(TEXT),
-                "body": TEXT,
-                "discarded_by": TEXT,
-                "discarded_at": TIME,
-                "reason": TEXT,
-            }
-        ),
-    ),
 }
-"""By the name of their file: whose output it is, and its shape."""
-_WRITTEN = frozenset({"collection", "evidence-manifest", "saved-heads", "saved-dead-letter"})
-"""What a command writes to a file, whatever its format."""
+"""What commands print, by the name of the file: which command, and the shape."""
 
 
 def write_schemas() -> dict[Path, str]:
     """Every file, as it should be."""
-    return {FOLDER / f"{name}.schema.json": _write(name, *parts) for name, parts in SCHEMAS.items()}
+    documents = {
+        **{name: _write(command, "prints with --format json", schema) for name, (command, schema) in PRINTED.items()},
+        **{name: _write(command, "writes", schema) for name, (command, schema) in WRITTEN.items()},
+    }
+    return {FOLDER / f"{name}.schema.json": document for name, document in documents.items()}
 
 
 def list_rows() -> Iterator[tuple[str, str]]:
     """The commands and their files, for the table in docs/reports.md."""
-    for name, (command, _) in SCHEMAS.items():
+    for name, (command, _) in {**PRINTED, **WRITTEN}.items():
         yield command, f"[{name}.schema.json](schemas/{name}.schema.json)"
 
 
-def _write(name: str, command: str, schema: Schema) -> str:
+def _write(command: str, does: str, schema: Schema) -> str:
     names = _find_definitions(schema)
-    content = f"What {command} writes." if name in _WRITTEN else f"What {command} prints with --format json."
     document = {
         "$schema": _DIALECT,
         "title": f"{command.replace('`', '')}, version {VERSION}",
-        "description": f"{content} {_COMPATIBILITY}",
+        "description": f"What {command} {does}. {_COMPATIBILITY}",
         **schema,
         "$defs": {name: DEFINITIONS[name] for name in DEFINITIONS if name in names},
     }

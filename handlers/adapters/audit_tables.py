@@ -9,13 +9,15 @@ from rotation_guard.domain.audit.secret_status import last_checked_day
 from rotation_guard.domain.rotation_event import secret_name_of
 from rotation_guard.domain.timestamps import to_iso
 
+from . import scans
 from .batches import Batches
 from .clients import client
-from .items import from_item, to_item, with_plain_numbers
+from .items import from_item, to_item
 from .row_updates import update_row
+from .scans import scan_rows
 
 ACTIONS = frozenset({"dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Scan", "dynamodb:UpdateItem"})
-READING_ACTIONS = frozenset({"dynamodb:Scan"})
+READING_ACTIONS = scans.ACTIONS
 NOTING_ACTIONS = frozenset({"dynamodb:UpdateItem"})
 NOTE_SECONDS = 3
 """Maximum duration of `note`: one attempt of 2 s to connect and 2 s to read."""
@@ -85,13 +87,7 @@ class StatusTable:
 
     def read_all(self) -> Iterator[dict[str, Any]]:
         """The current status of every secret that is still listed, a page at a time, with plain numbers."""
-        pages = (
-            client("dynamodb")
-            .get_paginator("scan")
-            .paginate(TableName=self._name, FilterExpression="attribute_not_exists(gone_since)")
-        )
-        for page in pages:
-            yield from (with_plain_numbers(from_item(stored)) for stored in page["Items"])
+        return scan_rows(self._name, FilterExpression="attribute_not_exists(gone_since)")
 
 
 class EventNotes:

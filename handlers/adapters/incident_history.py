@@ -1,7 +1,6 @@
 """The incidents of a period, and the states of their secrets, for whoever reports on them."""
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +8,11 @@ from rotation_guard.domain.remediation.incident_scan import find_since, separate
 from rotation_guard.domain.remediation.remediation_state import RemediationState
 from rotation_guard.domain.timestamps import has_expired
 
-from .clients import client
-from .items import from_item, to_item, with_plain_numbers
+from . import scans
+from .items import to_item
+from .scans import scan_rows
 
-READING_ACTIONS = frozenset({"dynamodb:Scan"})
+READING_ACTIONS = scans.ACTIONS
 
 
 class IncidentHistory:
@@ -26,21 +26,12 @@ class IncidentHistory:
 
         Numbers are plain. Rows that have expired are left out.
         """
-        return separate(self._scan(since))
-
-    def _scan(self, since: datetime) -> Iterator[dict[str, Any]]:
         expression, values, names = find_since(since)
-        pages = (
-            client("dynamodb")
-            .get_paginator("scan")
-            .paginate(
-                TableName=self._table_name,
-                FilterExpression=expression,
-                ExpressionAttributeValues=to_item(values),
-                ExpressionAttributeNames=dict(names),
-            )
+        rows = scan_rows(
+            self._table_name,
+            FilterExpression=expression,
+            ExpressionAttributeValues=to_item(values),
+            ExpressionAttributeNames=dict(names),
         )
         now = time.time()
-        for page in pages:
-            rows = (with_plain_numbers(from_item(stored)) for stored in page["Items"])
-            yield from (row for row in rows if not has_expired(row, now))
+        return separate(row for row in rows if not has_expired(row, now))

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rotation_guard.interruptions import postpone_interruption
+from rotation_guard.entry_points import postpone_interruption
 
 from ..aws import Aws
 from ..emulator.process import ACCOUNT_ID, WAIT_SCALE, Emulator, write_private_file

@@ -9,7 +9,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run one command, and end the process with its exit code."""
     try:
-        from rotation_guard.interruptions import postpone_interruption
+        from rotation_guard.entry_points import postpone_interruption
 
         with postpone_interruption():
             from .application import run

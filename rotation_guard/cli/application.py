@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from rotation_guard.domain.control_characters import escape_control_characters
+from rotation_guard.entry_points import replace_closed_streams
 
 from .commands import audit, dead_letters, incidents, remediation
 from .commands.doctor import DOCTOR
@@ -103,43 +104,41 @@ def _usage_errors() -> Generator[None]:
 
 def _groups() -> tuple[tuple[typer.Typer, Mapping[str, Command]], ...]:
     return (
+        (_group("audit", "Run an audit now.", "rotation-guard audit run"), audit.COMMANDS),
         (
-            typer.Typer(
-                name="audit",
-                help="Run an audit now.",
-                no_args_is_help=True,
-                epilog=_epilog(("rotation-guard audit run",)),
-            ),
-            audit.COMMANDS,
-        ),
-        (
-            typer.Typer(
-                name="incidents",
-                help="List and explain incidents, and release suspended secrets.",
+            _group(
+                "incidents",
+                "List and explain incidents, and release suspended secrets.",
+                "rotation-guard incidents --since 30d",
+                "rotation-guard incidents show orders/db",
                 cls=_ListingGroup,
-                epilog=_epilog(("rotation-guard incidents --since 30d", "rotation-guard incidents show orders/db")),
             ),
             incidents.COMMANDS,
         ),
         (
-            typer.Typer(
-                name="remediation",
-                help="Stop all repairs of a deployment, and resume them.",
-                no_args_is_help=True,
-                epilog=_epilog(("rotation-guard remediation status",)),
+            _group(
+                "remediation",
+                "Stop all repairs of a deployment, and resume them.",
+                "rotation-guard remediation status",
             ),
             remediation.COMMANDS,
         ),
         (
-            typer.Typer(
-                name="dead-letters",
-                help="Show what could not be delivered or handled, and send it again.",
+            _group(
+                "dead-letters",
+                "Show what could not be delivered or handled, and send it again.",
+                "rotation-guard dead-letters",
+                "rotation-guard dead-letters redrive",
                 cls=_ListingGroup,
-                epilog=_epilog(("rotation-guard dead-letters", "rotation-guard dead-letters redrive")),
             ),
             dead_letters.COMMANDS,
         ),
     )
+
+
+def _group(name: str, text: str, *examples: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """A group with its help; without a default command it shows that help."""
+    return typer.Typer(name=name, help=text, cls=cls, no_args_is_help=cls is TyperGroup, epilog=_epilog(examples))
 
 
 def _epilog(examples: tuple[str, ...]) -> str:
@@ -214,10 +213,7 @@ app = build_app()
 
 def run() -> None:
     """Run one command, and end the process with its exit code; KeyboardInterrupt passes."""
-    # Python sets a closed stream, as under some supervisors, to None.
-    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    replace_closed_streams()
     # A terminal that cannot encode a character shows its code.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rotation_guard.domain.audit.recorded_rows import read_time
+from rotation_guard.domain.audit.recorded_rows import read_row_time
 from rotation_guard.domain.audit.run import CHANGES
 from rotation_guard.domain.audit.run_history import RunHistory
 from rotation_guard.domain.timestamps import parse_timestamp
@@ -59,14 +59,14 @@ def _last_rows(tables: AuditTables, names: Sequence[str], until: datetime) -> di
     earliest = min((row["checked_at"] for row in rows.values()), default="") if len(rows) == len(names) else ""
     manual_runs = tables.manual_runs(parse_timestamp(earliest) if earliest else None, until)
     for run in sorted(manual_runs, key=lambda run: run["started_at"], reverse=True):
-        known = {name: read_time(row.get("checked_at")) or "" for name, row in rows.items()}
+        known = {name: read_row_time(row.get("checked_at")) or "" for name, row in rows.items()}
         outdated = [name for name in names if known.get(name, "") < run["started_at"]]
         rows |= tables.rows_of_run(outdated, run["run_id"])
     return rows
 
 
 def _was_gone(status: Record, until: datetime) -> bool:
-    gone_since = read_time(status.get("gone_since"))
+    gone_since = read_row_time(status.get("gone_since"))
     return gone_since is not None and parse_timestamp(gone_since) <= until
 
 

@@ -148,12 +148,14 @@ def _require_different(deployments: Sequence[Deployment], profiles: Sequence[str
     """Raise UsageError if two of them have the same table, whose secrets would count twice."""
     known: dict[tuple[object, ...], Deployment] = {}
     for deployment, profile in zip(deployments, profiles, strict=True):
-        place = deployment.accounts or (profile,)
-        key = (*place, deployment.session.region, str(deployment.outputs.get("status_table_name")))
-        if "status_table_name" in deployment.outputs and (same := known.setdefault(key, deployment)) is not deployment:
+        if "status_table_name" not in deployment.outputs:
+            continue
+        table = deployment.outputs["status_table_name"]
+        same = known.setdefault((deployment.accounts or profile, deployment.session.region, str(table)), deployment)
+        if same is not deployment:
             raise UsageError(
                 f"--stack-outputs must be of different deployments, got {same.name} and {deployment.name}, which have "
-                f"the same table {deployment.outputs['status_table_name']}."
+                f"the same table {table}."
             )
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from rotation_guard.domain.audit.recorded_rows import read_time, restore_runs
+from rotation_guard.domain.audit.recorded_rows import read_row_time, restore_runs
 from rotation_guard.domain.audit.run import AUDIT
 from rotation_guard.domain.timestamps import to_iso
 
@@ -178,7 +178,7 @@ class AuditTables:
                 ScanIndexForward=False,
                 Limit=_ROWS_PER_SECRET,
             )
-            return next((row for row in rows if (read_time(row.get("checked_at")) or "9") <= to_iso(until)), None)
+            return next((row for row in rows if (read_row_time(row.get("checked_at")) or "9") <= to_iso(until)), None)
 
         return {row["secret_name"]: row for row in self._in_parallel(read_last_row, secret_names) if row is not None}
 

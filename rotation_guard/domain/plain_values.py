@@ -4,7 +4,7 @@ Text is printable ASCII on one line, without characters that JSON escapes.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 NAME_LENGTH, ARN_LENGTH, SENTENCE_LENGTH = 512, 700, 300
@@ -26,6 +26,11 @@ _FUNCTION = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,1
 def read_text(value: Any, length: int) -> str | None:
     """A text on one line that every protocol accepts; None for other types."""
     return _UNSAFE.sub("?", value[:length]) if isinstance(value, str) and value else None
+
+
+def read_string(value: Any) -> str | None:
+    """Any text, as it is."""
+    return value if isinstance(value, str) else None
 
 
 def read_word(words: Iterable[str], value: Any) -> str | None:
@@ -65,6 +70,12 @@ def read_mapping(value: Any) -> Mapping[str, Any]:
 def read_list(value: Any) -> Sequence[Any]:
     """A list, empty for other types."""
     return value if isinstance(value, list | tuple) else []
+
+
+def read_attributes(row: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """A row with what readers make of its attributes, by name, and without those of which they make None."""
+    read = ((name, readers[name](value) if name in readers else value) for name, value in row.items())
+    return {name: value for name, value in read if value is not None}
 
 
 def read_set(value: Any) -> frozenset[str]:

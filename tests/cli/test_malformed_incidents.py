@@ -5,7 +5,6 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,19 +14,8 @@ from rotation_guard.html_report.incidents import build_incidents
 from rotation_guard.html_report.render import render_page
 from tests.cli.stacks import ARN
 from tests.html_report import sample
+from tests.wrong_types import WRONG
 
-WRONG = {
-    "number": 5,
-    "fraction": Decimal("0.5"),
-    "text": "words",
-    "empty text": "",
-    "flag": True,
-    "list": ["words", 5, {"at": 5}],
-    "mapping": {"notes": "words", "why": ["words"]},
-    "time": "9999-99-99T99:99:99Z",
-    "time before the first": "0001-01-01T00:00:00+14:00",
-    "huge": Decimal(10) ** 30,
-}
 ENTRIES = [
     {},
     {"at": 5, "action": ["words"], "outcome": {"a": 1}, "reason": 7, "evidence": "words"},

@@ -3,21 +3,11 @@
 import csv
 import io
 import json
-from decimal import Decimal
 
 import pytest
 
-WRONG = {
-    "number": 5,
-    "fraction": Decimal("0.5"),
-    "text": "words",
-    "empty text": "",
-    "flag": True,
-    "list": ["words", 5],
-    "mapping": {"words": "words", "max_age_classes": ["words", {"class": 5}]},
-    "negative": -5,
-    "huge": Decimal(10) ** 30,
-}
+from tests.wrong_types import WRONG
+
 TEXTS = ("secret_arn", "status", "verdict", "reason", "owner", "current_version_id", "exempt_until", "exempt_reason")
 TIMES = ("value_created_at", "due_at", "since", "checked_at")
 OF_RUN = (
@@ -36,8 +26,9 @@ def damaged(types):
     return {name: value for name, value in WRONG.items() if name not in types}
 
 
+OF_TEXT = ("text", "empty text", "time", "time before the first")
 DAMAGED = [
-    *((name, kind, value) for name in TEXTS for kind, value in damaged(("text", "empty text")).items()),
+    *((name, kind, value) for name in TEXTS for kind, value in damaged(OF_TEXT).items()),
     *((name, kind, value) for name in TIMES for kind, value in damaged(()).items()),
     *(("limit_days", kind, value) for kind, value in damaged(("number", "fraction")).items()),
 ]

@@ -12,7 +12,7 @@ from tests.paths import ROOT
 CLI = ROOT / "rotation_guard" / "cli"
 FILES = sorted(CLI.rglob("*.py"))
 DOMAIN = "rotation_guard.domain"
-SHARED = (DOMAIN, "rotation_guard.html_report", "rotation_guard.interruptions")
+SHARED = (DOMAIN, "rotation_guard.html_report", "rotation_guard.entry_points")
 PACKAGES = {"boto3", "botocore", "rich", "typer"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from ..plain_values import read_count, read_list
+from ..plain_values import read_attributes, read_count, read_list, read_string
 from ..timestamps import read_timestamp
 
 _LONGEST_PERIOD = timedelta(days=3650).total_seconds()
@@ -16,7 +16,7 @@ _LONGEST_PERIOD = timedelta(days=3650).total_seconds()
 def restore_runs(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """These runs without attributes of unexpected types; one without the time of its beginning is left out."""
     for row in rows:
-        run = {name: value for name, stored in row.items() if (value := _restore(name, stored)) is not None}
+        run = read_attributes(row, _OF_RUN)
         if "started_at" in run:
             yield run
 
@@ -28,10 +28,10 @@ def find_damaged_attribute(row: Mapping[str, Any]) -> str | None:
 
 def is_damaged(row: Mapping[str, Any]) -> bool:
     """Whether any attribute of a secret's row has an unexpected type, also one that the audit alone uses."""
-    return _find_damaged(row, _SHOWN_OF_SECRET) is not None or _find_damaged(row, _USED_BY_AUDIT) is not None
+    return _find_damaged(row, _OF_SECRET) is not None
 
 
-def read_time(value: Any) -> str | None:
+def read_row_time(value: Any) -> str | None:
     """A time as rows have it; None for anything else."""
     return value if isinstance(value, str) and read_timestamp(value) is not None else None
 
@@ -40,15 +40,6 @@ def _find_damaged(row: Mapping[str, Any], attributes: Mapping[str, Callable[[Any
     return next(
         (name for name, read in attributes.items() if row.get(name) is not None and read(row[name]) is None), None
     )
-
-
-def _restore(name: str, value: Any) -> Any:
-    restore = _OF_RUN.get(name)
-    return value if restore is None else restore(value)
-
-
-def _read_text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _read_number(value: Any) -> int | None:
@@ -80,8 +71,8 @@ def _read_settings(value: Any) -> dict[str, Any] | None:
 
 
 _OF_RUN: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("started_at", "finished_at", "lease_until"), read_time),
-    **dict.fromkeys(("run_id", "history_mode"), _read_text),
+    **dict.fromkeys(("started_at", "finished_at", "lease_until"), read_row_time),
+    **dict.fromkeys(("run_id", "history_mode"), read_string),
     **dict.fromkeys(("checked", "flagged", "unknown", "outdated_replicas"), _read_number),
     **dict.fromkeys(("listed", "counted", "recorded"), _read_number),
     **dict.fromkeys(("accepted", "verdicts"), _read_counts),
@@ -92,17 +83,18 @@ _OF_RUN: Mapping[str, Callable[[Any], Any]] = {
 }
 """What is left of an attribute of a run; None if nothing is."""
 _SHOWN_OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("secret_arn", "status", "verdict", "reason", "owner", "current_version_id"), _read_text),
-    **dict.fromkeys(("exempt_until", "exempt_reason"), _read_text),
-    **dict.fromkeys(("value_created_at", "due_at", "since", "checked_at"), read_time),
+    **dict.fromkeys(("secret_arn", "status", "verdict", "reason", "owner", "current_version_id"), read_string),
+    **dict.fromkeys(("exempt_until", "exempt_reason"), read_string),
+    **dict.fromkeys(("value_created_at", "due_at", "since", "checked_at"), read_row_time),
     "attention": lambda value: value if isinstance(value, bool | str) else None,
     "limit_days": _read_number,
 }
 """The same of a secret's row."""
-_USED_BY_AUDIT: Mapping[str, Callable[[Any], Any]] = {
+_OF_SECRET: Mapping[str, Callable[[Any], Any]] = {
+    **_SHOWN_OF_SECRET,
     # The audit asks the audit trail for it, and DynamoDB refuses an empty key.
-    "secret_arn": lambda value: _read_text(value) or None,
-    **dict.fromkeys(
-        ("pending_since", "fed_value_created_at", "accounted_at", "accounted_event_at", "heard_at"), read_time
-    ),
+    "secret_arn": lambda value: read_string(value) or None,
+    **dict.fromkeys(("pending_since", "fed_value_created_at"), read_row_time),
+    **dict.fromkeys(("accounted_at", "accounted_event_at", "heard_at"), read_row_time),
 }
+"""The same with what the audit alone uses."""

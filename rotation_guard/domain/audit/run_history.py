@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..timestamps import parse_timestamp
-from .recorded_rows import read_time
+from .recorded_rows import read_row_time
 from .run import CHANGES
 
 Run = dict[str, Any]
@@ -63,7 +63,7 @@ class RunHistory:
             return False
         # A history of changes has a row of each secret once a day, by the first run of the day.
         digits = 10 if run.get("history_mode") == CHANGES else None
-        checked_at = read_time(record.get("checked_at"))
+        checked_at = read_row_time(record.get("checked_at"))
         return checked_at is not None and checked_at[:digits] < run["started_at"][:digits]
 
     def to_json(self) -> dict[str, Any] | None:

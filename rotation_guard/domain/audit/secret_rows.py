@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..plain_values import read_account, read_region
+from ..plain_values import read_account, read_region, read_string
 from ..secret import read_version_date
-from ..timestamps import add_days, parse_timestamp, to_iso
+from ..timestamps import add_days, read_timestamp, to_iso
 from .recorded_rows import find_damaged_attribute
 from .verdicts import UNKNOWN, Finding
 
@@ -146,7 +146,7 @@ def from_record(record: Mapping[str, Any], at: datetime, part: int = 0) -> Secre
     if damaged := find_damaged_attribute(record):
         return _build_damaged_row(record, damaged, part)
     # An old row may contain a placeholder date.
-    created_at, limit = read_version_date(_optional_timestamp(record, "value_created_at")), record.get("limit_days")
+    created_at, limit = read_version_date(read_timestamp(record.get("value_created_at"))), record.get("limit_days")
     days = None if created_at is None else (at - created_at).days
     return SecretRow(
         secret_name=record["secret_name"],
@@ -158,11 +158,11 @@ def from_record(record: Mapping[str, Any], at: datetime, part: int = 0) -> Secre
         age_days=days if days is not None and days >= 0 else None,
         limit_days=limit,
         value_created_at=created_at,
-        due_at=_optional_timestamp(record, "due_at") or add_days(created_at, limit),
-        since=_optional_timestamp(record, "since"),
+        due_at=read_timestamp(record.get("due_at")) or add_days(created_at, limit),
+        since=read_timestamp(record.get("since")),
         owner=record.get("owner"),
         current_version_id=record.get("current_version_id"),
-        checked_at=_optional_timestamp(record, "checked_at"),
+        checked_at=read_timestamp(record.get("checked_at")),
         exempt_until=record.get("exempt_until"),
         exempt_reason=record.get("exempt_reason"),
         part=part,
@@ -170,10 +170,9 @@ def from_record(record: Mapping[str, Any], at: datetime, part: int = 0) -> Secre
 
 
 def _build_damaged_row(record: Mapping[str, Any], damaged: str, part: int) -> SecretRow:
-    arn, owner = record.get("secret_arn"), record.get("owner")
     return SecretRow(
         secret_name=record["secret_name"],
-        secret_arn=arn if isinstance(arn, str) else "",
+        secret_arn=read_string(record.get("secret_arn")) or "",
         status=UNKNOWN,
         verdict=UNKNOWN,
         attention=True,
@@ -183,7 +182,7 @@ def _build_damaged_row(record: Mapping[str, Any], damaged: str, part: int) -> Se
         value_created_at=None,
         due_at=None,
         since=None,
-        owner=owner if isinstance(owner, str) else None,
+        owner=read_string(record.get("owner")),
         part=part,
     )
 
@@ -191,8 +190,3 @@ def _build_damaged_row(record: Mapping[str, Any], damaged: str, part: int) -> Se
 def to_json(row: SecretRow) -> dict[str, Any]:
     """The row in JSON and CSV."""
     return {name: to_iso(value) if isinstance(value := getattr(row, name), datetime) else value for name in COLUMNS}
-
-
-def _optional_timestamp(record: Mapping[str, Any], name: str) -> datetime | None:
-    text = record.get(name)
-    return parse_timestamp(text) if text else None

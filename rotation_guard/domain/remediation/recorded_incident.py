@@ -3,59 +3,58 @@
 A report must neither fail nor hide an incident because of one attribute; what somebody changed by hand, `verify` tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..plain_values import read_count, read_list, read_mapping
-
-_TEXTS = frozenset(
-    {
-        *("outcome", "failed_step", "reason", "event_type", "mode", "execution", "ended_by"),
-        *("occurred_at", "last_failure_at", "closed_at", "resolved_at", "resolved_by", "resolved_outcome"),
-        *("acknowledged_at", "acknowledged_by", "acknowledged_until", "acknowledged_reason"),
-    }
-)
-_NAMES = frozenset({"secret_name", "state"})
-"""Without one, the key of the row and the default are better than any text."""
-_COUNTS = frozenset({"attempts", "failures", "alive_until"})
-_MAPPINGS = frozenset({"evidence", "moved"})
-_ENTRY_TEXTS = frozenset({"at", "action", "outcome", "reason"})
+from ..plain_values import read_attributes, read_count, read_list, read_mapping, read_string
 
 
 def restore_types(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row, with texts for what must be texts, and without other attributes that have an unexpected type."""
-    return {name: value for name, stored in row.items() if (value := _restore(name, stored)) is not None}
+    return read_attributes(row, _OF_INCIDENT)
 
 
-def _restore(name: str, value: Any) -> Any:
-    if name in _TEXTS:
-        return _read_text(value)
-    if name in _NAMES:
-        return value if isinstance(value, str) else None
-    if name in _COUNTS:
-        return read_count(value)
-    if name in _MAPPINGS:
-        return _restore_evidence(value) if isinstance(value, Mapping) else None
-    if name == "actions":
-        return [_restore_entry(entry) for entry in read_list(value) if isinstance(entry, Mapping)]
-    if name == "restarts":
-        return [entry for entry in read_list(value) if isinstance(entry, Mapping)]
-    if name == "versions":
-        return {version: [*map(str, read_list(labels))] for version, labels in read_mapping(value).items()}
-    return value
-
-
-def _restore_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An action; one without a name is called so, because it happened."""
-    restored = {name: _read_text(value) if name in _ENTRY_TEXTS else value for name, value in entry.items()}
-    if "evidence" in restored:
-        restored["evidence"] = _restore_evidence(read_mapping(restored["evidence"]))
-    return {**restored, "action": restored.get("action") or "unknown action"}
-
-
-def _restore_evidence(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    return {**evidence, "notes": read_list(evidence["notes"])} if "notes" in evidence else dict(evidence)
-
-
-def _read_text(value: Any) -> str | None:
+def _to_text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
+
+
+def _read_evidence(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    return {**value, "notes": read_list(value["notes"])} if "notes" in value else dict(value)
+
+
+def _read_actions(value: Any) -> list[dict[str, Any]]:
+    """The actions; one without a name is called so, because it happened."""
+    return [
+        {**entry, "action": "unknown action", **read_attributes(entry, _OF_ACTION)} for entry in _read_mappings(value)
+    ]
+
+
+def _read_mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in read_list(value) if isinstance(entry, Mapping)]
+
+
+def _read_versions(value: Any) -> dict[str, list[str]]:
+    return {version: [*map(str, read_list(labels))] for version, labels in read_mapping(value).items()}
+
+
+_OF_ACTION: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("at", "outcome", "reason"), _to_text),
+    "action": lambda value: _to_text(value) or None,
+    "evidence": lambda value: _read_evidence(value) or {},
+}
+_OF_INCIDENT: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("outcome", "failed_step", "reason", "event_type", "mode", "execution", "ended_by"), _to_text),
+    **dict.fromkeys(("occurred_at", "last_failure_at", "closed_at"), _to_text),
+    **dict.fromkeys(("resolved_at", "resolved_by", "resolved_outcome"), _to_text),
+    **dict.fromkeys(("acknowledged_at", "acknowledged_by", "acknowledged_until", "acknowledged_reason"), _to_text),
+    # Without one, the key of the row and the default are better than any text.
+    **dict.fromkeys(("secret_name", "state"), read_string),
+    **dict.fromkeys(("attempts", "failures", "alive_until"), read_count),
+    **dict.fromkeys(("evidence", "moved"), _read_evidence),
+    "actions": _read_actions,
+    "restarts": _read_mappings,
+    "versions": _read_versions,
+}
+"""What is left of an attribute; None if nothing is."""

@@ -1,18 +1,9 @@
 """Rows of earlier runs that somebody damaged: the audit goes on, and writes them anew."""
 
-from decimal import Decimal
-
 import pytest
 
-WRONG = {
-    "number": 5,
-    "text": "abc",
-    "empty text": "",
-    "flag": True,
-    "list": ["abc"],
-    "mapping": {"abc": 5},
-    "huge": Decimal(10) ** 30,
-}
+from tests.wrong_types import WRONG
+
 OF_STATUS = (
     *("verdict", "reason", "owner", "secret_arn", "value_created_at", "checked_at", "since", "due_at"),
     *("pending_since", "accounted_at", "accounted_event_at", "heard_at", "limit_days", "current_version_id"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rotation_guard.interruptions import postpone_interruption
+from rotation_guard.entry_points import postpone_interruption
 
 
 @pytest.fixture

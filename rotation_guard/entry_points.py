@@ -1,12 +1,21 @@
-"""Ctrl-C at a moment when Python cannot bear it."""
+"""What the entry points of our processes have in common: closed streams, and Ctrl-C while they import."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def replace_closed_streams() -> None:
+    """Give the process a stream for each standard one that is closed, as under some supervisors: Python has None."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 @contextmanager
